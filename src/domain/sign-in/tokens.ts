@@ -1,0 +1,45 @@
+import type { OperatorCall, TenantCall } from '../../kernel/call.ts';
+import type { TenantId, UserId } from '../../kernel/ids.ts';
+
+/** A person whose proofs were checked by the sign-in state machine, and how. */
+export type Vouched = {
+  userId: UserId;
+  /** Authentication methods (RFC 8176): `pwd`, `otp`, `hwk`, `mfa`, … */
+  amr: readonly string[];
+  /** Authentication context class. */
+  acr: string;
+  authTime: Date;
+};
+
+/** What a JSON login answers with. Times are seconds from now. */
+export type TokenSet = {
+  accessToken: string;
+  accessExpiresIn: number;
+  refreshToken: string;
+  refreshExpiresIn: number;
+  userId: UserId;
+  tenantId: TenantId;
+  sessionUid: string;
+};
+
+/** Whose access token it is. */
+export type Bearer = { tenantId: TenantId; userId: UserId; sessionUid: string; roles: readonly string[] };
+
+/** What sign-in needs of the OIDC core, which provides it (oidc/tokens.ts): tokens that introspection and revocation know. */
+export type Tokens = {
+  /** Begins a session for a person and issues its first tokens. */
+  issue(call: TenantCall, vouched: Vouched): Promise<TokenSet>;
+  /**
+   * Gives the successor of a refresh token. Inside the grace a repetition from the same device gets the same one.
+   *
+   * @throws Failure `refresh_invalid`; `refresh_replay`, after which the family and its session are gone
+   */
+  refresh(call: OperatorCall, refreshToken: string): Promise<TokenSet>;
+  /**
+   * Reads an access token for our own API: signature, issuer, audience, times, and that its session, user and tenant are
+   * alive at this moment.
+   *
+   * @throws Failure `unauthenticated`
+   */
+  verify(call: OperatorCall, accessToken: string): Promise<Bearer>;
+};

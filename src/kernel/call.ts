@@ -1,0 +1,53 @@
+import type { Knex } from 'knex';
+import type { TenantId, UserId } from './ids.ts';
+
+/** Who asks. `system` is the service itself: start-up, jobs, the command line, tests. */
+export type Actor =
+  | { kind: 'anonymous' }
+  | { kind: 'user'; userId: UserId; sessionUid: string; roles: readonly string[]; permissions: readonly string[] }
+  | { kind: 'client'; clientId: string; permissions: readonly string[] }
+  | { kind: 'system'; name: string };
+
+/** Where a request came from, as far as the house believes it; absent for jobs and the command line. */
+export type Origin = {
+  /** The peer's address, after trusted proxies were taken off. */
+  ip: string;
+  userAgent: string;
+  requestId: string;
+};
+
+/**
+ * The facts of one request or job that every domain function needs: over which connection, in which tenant, on whose
+ * behalf, at what moment. It is the only way to reach the database, so no query can be written without a tenant.
+ */
+export type TenantCall = {
+  /** The pool, or the open transaction. Row-level security shows nothing outside of `inTransaction`. */
+  readonly db: Knex;
+  readonly tenantId: TenantId;
+  readonly actor: Actor;
+  /** The instant the request began; the same for every row it writes. */
+  readonly now: Date;
+  readonly origin?: Origin;
+};
+
+/** Work across tenants: making and listing them, jobs. Only `domain/tenants`, `jobs` and the command line take one. */
+export type OperatorCall = Omit<TenantCall, 'tenantId'>;
+
+/**
+ * Runs `work` in one transaction of the call's tenant: all of it is kept, or none. Inside another transaction it is a
+ * savepoint. Row-level security is opened for this tenant, for as long as the transaction lasts.
+ */
+export async function inTransaction<T>(call: TenantCall, work: (tx: TenantCall) => Promise<T>): Promise<T> {
+  return call.db.transaction(async (db) => {
+    await db.raw(`select set_config('gatehouse.tenant', ?, true)`, [call.tenantId]);
+    return work({ ...call, db });
+  });
+}
+
+/** Like `inTransaction`, and row-level security shows every tenant. */
+export async function inOperatorTransaction<T>(call: OperatorCall, work: (tx: OperatorCall) => Promise<T>): Promise<T> {
+  return call.db.transaction(async (db) => {
+    await db.raw(`select set_config('gatehouse.operator', 'on', true)`);
+    return work({ ...call, db });
+  });
+}

@@ -1,0 +1,63 @@
+/**
+ * Every refusal of the domain, with the sentence a person may read. A contract dresses each code in its own status and
+ * public name (`api/<contract>/contract.ts`); a missing line there does not compile.
+ */
+export const FAILURES = {
+  // Anyone may meet these
+  invalid_input: 'The request is not valid.',
+  unauthenticated: 'Authentication is required.',
+  forbidden: 'You are not allowed to do this.',
+  cross_tenant: 'The named tenant is not yours.',
+  not_found: 'There is no such thing here.',
+  conflict: 'This contradicts what is already there.',
+  too_large: 'The request is too large.',
+  unsupported_media: 'The content type is not supported here.',
+  rate_limited: 'Too many requests. Please wait a little.',
+  busy: 'The service is busy. Please try again shortly.',
+  internal: 'Something went wrong on our side.',
+  // Tenants
+  tenant_not_found: 'There is no such tenant.',
+  tenant_suspended: 'The tenant is suspended.',
+  slug_taken: 'The slug is already taken.',
+  // Users
+  user_not_found: 'There is no such user.',
+  user_suspended: 'The user is suspended.',
+  user_deactivated: 'The user is deactivated, which is final.',
+  email_taken: 'The e-mail address is already in use.',
+  username_taken: 'The user name is already in use.',
+  last_admin: 'The last administrator must stay.',
+  // Passwords
+  password_policy: 'The password does not meet the policy.',
+  password_breached: 'The password is known from a data breach. Please choose another one.',
+  // Sign-in
+  invalid_credentials: 'The e-mail address or the password is wrong.',
+  tenant_choice: 'Several tenants know this account. Please choose one.',
+  refresh_invalid: 'The refresh token is not valid.',
+  refresh_replay: 'The refresh token was used before. Its session has ended.',
+  session_not_found: 'There is no such session.',
+  // Access
+  role_not_found: 'There is no such role.',
+  role_system: 'System roles cannot be changed.',
+  privilege_escalation: 'You cannot grant what you do not hold.',
+  // Clients and APIs
+  client_not_found: 'There is no such client.',
+  client_invalid: 'The client metadata is not valid.',
+  api_not_found: 'There is no such API.',
+  // Keys
+  key_not_found: 'There is no such key.',
+} as const;
+
+export type FailureCode = keyof typeof FAILURES;
+
+/** A refusal with a code; never a bug or an outage. `details` go to the log, and to the caller only where its contract says so. */
+export class Failure extends Error {
+  readonly code: FailureCode;
+  readonly details: Record<string, unknown>;
+
+  constructor(code: FailureCode, details: Record<string, unknown> = {}) {
+    super(FAILURES[code]);
+    this.name = 'Failure';
+    this.code = code;
+    this.details = details;
+  }
+}
