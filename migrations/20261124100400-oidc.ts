@@ -60,6 +60,8 @@ export async function up(knex: Knex): Promise<void> {
       foreign key (tenant_id, grant_id) references oidc_grant (tenant_id, id) on delete cascade
     );
     create index oidc_token_grant on oidc_token (tenant_id, grant_id) where grant_id is not null;
+    -- Tokens without a grant are a client's own; they go with it.
+    create index oidc_token_client on oidc_token (tenant_id, client_id) where grant_id is null;
     create unique index oidc_token_user_code on oidc_token (tenant_id, user_code) where user_code is not null;
     create index oidc_token_expiry on oidc_token (expires_at);
 

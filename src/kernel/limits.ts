@@ -12,6 +12,9 @@ export const LIMITS = {
   maxConnections: 10_000,
   drainMs: 15_000,
   forwardedHops: 10,
+  requestHeaders: 100,
+  headerBytes: 32 * 1024,
+  readinessMs: 1_000,
   // Names and texts
   emailChars: 254,
   usernameChars: 64,
@@ -30,18 +33,57 @@ export const LIMITS = {
   // Egress
   egressTimeoutMs: 5_000,
   egressBodyBytes: 256 * 1024,
+  egressHeaderBytes: 16 * 1024,
+  egressUrlChars: 2_048,
   // Caches (entries)
   providers: 1_000,
   tenants: 20_000,
   unknownTenants: 10_000,
   clients: 20_000,
+  knownHosts: 20_000,
+  unknownHosts: 10_000,
   // OAuth
   refreshGraceSeconds: 10,
+  accessTokenChars: 8_192,
+  registeredClients: 1_000,
   refreshChainSeconds: 30 * 86_400,
   codeVerifierGuesses: 5,
   userCodeGuesses: 5,
   clientSecretMinChars: 32,
   redirectUris: 50,
+  clientSecretMaxChars: 256,
+  liveClientSecrets: 5,
+  allowedOrigins: 50,
+  allowedIps: 100,
+  apiScopes: 200,
+  rolePermissions: 200,
+  tenantDomains: 20,
+  // Background work
+  expiryBatchRows: 1_000,
+  expiryBatches: 200,
+  outboxConcurrency: 5,
+  outboxPerTenant: 2,
+  outboxTenants: 50,
+  outboxHandlerMs: 30_000,
+  outboxLeaseMs: 60_000,
+  outboxGiveUpMs: 24 * 3_600_000,
+  // Log
+  logStringChars: 2_048,
+  logDepth: 6,
+  logEntries: 50,
+  logBufferBytes: 8 * 1024 * 1024,
+  // Metrics
+  metricRoutes: 500,
   // Tenants as code
   applyFileBytes: 64 * 1024 * 1024,
+  applyAliases: 1_000,
+  applyMistakes: 100,
+  // Database
+  batchRows: 500,
+  pageSize: 100,
+  searchMinChars: 2,
+  searchMaxChars: 100,
+  // Audit
+  auditTextChars: 1_000,
+  auditListItems: 100,
 } as const;

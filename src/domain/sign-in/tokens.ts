@@ -23,7 +23,14 @@ export type TokenSet = {
 };
 
 /** Whose access token it is. */
-export type Bearer = { tenantId: TenantId; userId: UserId; sessionUid: string; roles: readonly string[] };
+export type Bearer = {
+  tenantId: TenantId;
+  userId: UserId;
+  sessionUid: string;
+  roles: readonly string[];
+  /** Those of the tenant's own roles; what a system role allows stands in domain/access. */
+  permissions: readonly string[];
+};
 
 /** What sign-in needs of the OIDC core, which provides it (oidc/tokens.ts): tokens that introspection and revocation know. */
 export type Tokens = {

@@ -1,0 +1,59 @@
+import type Koa from 'koa';
+import { errors, type InteractionResults, type Provider } from 'oidc-provider';
+import { assertCsrf, csrfToken } from '../http/csrf.ts';
+import { readForm } from '../http/form-body.ts';
+import type { Issuer } from '../oidc/issuers.ts';
+
+type Details = Awaited<ReturnType<Provider['interactionDetails']>>;
+
+/** The detour a browser is on: what the core asks for, and the form that answers it. */
+export type InteractionStep = { issuer: Issuer; details: Details; csrf: string; action: string };
+
+/**
+ * The interaction that path and cookie agree on.
+ *
+ * @throws errors.SessionNotFound when it has expired, or belongs to another browser
+ */
+export async function loadInteraction(ctx: Koa.Context, uid: string): Promise<InteractionStep> {
+  const issuer = ctx.state['issuer'] as Issuer;
+  const details = await issuer.provider.interactionDetails(ctx.req, ctx.res);
+  if (details.uid !== uid) throw new errors.SessionNotFound('the interaction belongs to another page');
+  const asked = details.params['ui_locales'];
+  if (typeof asked === 'string') ctx.state['uiLocales'] = asked;
+  return {
+    issuer,
+    details,
+    csrf: csrfToken(issuer.tenant.keyFor('csrf'), uid),
+    action: `${issuer.mount}/interaction/${uid}`,
+  };
+}
+
+/** The fields of a form that was posted to an interaction, after its CSRF value was checked. */
+export async function readInteractionForm(ctx: Koa.Context, { issuer, details }: InteractionStep): Promise<Record<string, string | undefined>> {
+  const form = await readForm(ctx);
+  assertCsrf(issuer.tenant.keyFor('csrf'), details.uid, form['csrf']);
+  return form;
+}
+
+/** Hands the result to the core and sends the browser back to it (303: a password must not be posted again). */
+export async function finish(ctx: Koa.Context, { issuer, action }: InteractionStep, result: InteractionResults): Promise<void> {
+  const to = await issuer.provider.interactionResult(ctx.req, ctx.res, result, { mergeWithLastSubmission: true });
+  // The core leaves this cookie behind.
+  ctx.cookies.set(issuer.provider.cookieName('interaction'), null, { path: action });
+  ctx.status = 303;
+  ctx.redirect(to);
+}
+
+/** What a page says of the application that sent the browser here. Its links are shown only as https. */
+export async function aboutClient({ issuer, details }: InteractionStep) {
+  const client = await issuer.provider.Client.find(String(details.params['client_id']));
+  const web = (url: string | undefined) => (url && /^https:\/\//.test(url) ? url : undefined);
+  return {
+    id: client?.clientId ?? '',
+    name: client?.clientName ?? client?.clientId ?? '',
+    logo: web(client?.logoUri),
+    site: web(client?.clientUri),
+    policy: web(client?.policyUri),
+    terms: web(client?.tosUri),
+  };
+}

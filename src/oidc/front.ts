@@ -1,0 +1,78 @@
+import type Koa from 'koa';
+import compose from 'koa-compose';
+import type { Knex } from 'knex';
+import { errors, type KoaContextWithOIDC } from 'oidc-provider';
+import { sha256 } from '../kernel/secret.ts';
+import type { CorePages } from './features.ts';
+import { type Issuer, type Issuers, mounted } from './issuers.ts';
+import { inRequestScope } from './request-scope.ts';
+
+/** What a request below an issuer carries for our own pages. */
+export type IssuerState = { issuer: Issuer; ip: string; requestId: string };
+
+const WELL_KNOWN_BELOW = /^\/\.well-known\/(openid-configuration|oauth-authorization-server)(\/t\/[a-z0-9-]{1,63})\/?$/;
+/** Seconds for which anyone may keep the documents; far below the time a key is published before it signs. */
+const DISCOVERY_AGE = 300;
+const JWKS_AGE = 3_600;
+
+export type FrontOptions = { db: Knex; issuers: Issuers; errorPage: CorePages['error']; pages: Koa.Middleware };
+
+/**
+ * Everything that belongs to an issuer: its documents, our pages, and the core for the rest. Requests that name no
+ * tenant go on to whoever comes next.
+ */
+export function serveIssuers({ db, issuers, pages, errorPage }: FrontOptions): Koa.Middleware {
+  return async (ctx, next) => {
+    moveWellKnown(ctx);
+    const issuer = await issuers.resolve(ctx.host, ctx.path);
+    if (!issuer) return next();
+    const path = ctx.path.slice(issuer.mount.length);
+    if (ctx.method === 'GET' || ctx.method === 'HEAD') {
+      if (path === '/.well-known/openid-configuration' || path === '/.well-known/oauth-authorization-server') return document(ctx, issuer.discovery, DISCOVERY_AGE);
+      if (path === '/.well-known/jwks.json') return document(ctx, issuer.jwks, JWKS_AGE);
+    }
+    bindCookies(ctx, issuer);
+    ctx.state['issuer'] = issuer;
+    const userAgent = ctx.get('user-agent').slice(0, 512);
+    const scope = { db, tenantId: issuer.tenant.id, ip: String(ctx.state['ip'] ?? ''), userAgent, device: sha256(userAgent) };
+    try {
+      await inRequestScope(scope, () => mounted(compose([pages, issuer.run]), issuer.mount)(ctx, next), () => ctx.status < 500);
+    } catch (error) {
+      if (!(error instanceof errors.OIDCProviderError)) throw error;
+      await refuse(ctx as never, error, errorPage);
+    }
+  };
+}
+
+/** RFC 8414 §3.1 puts the issuer's path behind the well-known name, OIDC Discovery before it. Both work. */
+function moveWellKnown(ctx: Koa.Context): void {
+  const [, name, mount] = WELL_KNOWN_BELOW.exec(ctx.path) ?? [];
+  if (name && mount) ctx.path = `${mount}/.well-known/${name}`;
+}
+
+function document(ctx: Koa.Context, body: Buffer, age: number): void {
+  ctx.set('access-control-allow-origin', '*');
+  ctx.set('cross-origin-resource-policy', 'cross-origin');
+  ctx.set('cache-control', `public, max-age=${age}`);
+  ctx.type = 'application/json';
+  ctx.body = body;
+}
+
+/** Our pages and the core must use one cookie jar, with the tenant's own keys. */
+function bindCookies(ctx: Koa.Context, { provider, url }: Issuer): void {
+  const { cookies } = provider.createContext(ctx.req, ctx.res);
+  (cookies as unknown as { secure: boolean }).secure = url.startsWith('https:');
+  ctx.cookies = cookies;
+}
+
+/** The writes came too late (a code was spent, a grant revoked): the answer that was ready must not go out. */
+async function refuse(ctx: KoaContextWithOIDC, error: errors.OIDCProviderError, errorPage: CorePages['error']): Promise<void> {
+  const description = error.error_description;
+  const out = { error: error.error, ...(description !== undefined && { error_description: description }) };
+  ctx.remove('location');
+  ctx.remove('set-cookie');
+  ctx.status = error.statusCode;
+  ctx.set('cache-control', 'no-store');
+  if (ctx.accepts('json', 'html') === 'html') await errorPage(ctx, out, error);
+  else ctx.body = out;
+}

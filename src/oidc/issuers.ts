@@ -1,0 +1,160 @@
+import type { Knex } from 'knex';
+import type Koa from 'koa';
+import compose from 'koa-compose';
+import { LRUCache } from 'lru-cache';
+import type { Provider } from 'oidc-provider';
+import type { SigningKeyService } from '../domain/keys/signing-key-service.ts';
+import type { DirectoryTenant, TenantDirectory } from '../domain/tenants/tenant-directory.ts';
+import type { OperatorCall } from '../kernel/call.ts';
+import type { TenantId } from '../kernel/ids.ts';
+import { LIMITS } from '../kernel/limits.ts';
+import { registerFirstPartyGrant } from './first-party.ts';
+import { guardRequests } from './guard.ts';
+import { inProcess } from './in-process.ts';
+import { introspectJwts } from './introspection.ts';
+import { publicJwks } from './jwks.ts';
+import { type JwtReader, jwtReader } from './jwt-tokens.ts';
+import { createProvider, type ProviderOptions } from './provider.ts';
+import { inRequestScope } from './request-scope.ts';
+import { type EventOptions, wireEvents } from './events.ts';
+
+/** One issuer of one tenant, ready to answer. It holds no state and can be thrown away at any moment. */
+export type Issuer = {
+  readonly tenant: DirectoryTenant;
+  readonly url: string;
+  readonly mount: string;
+  readonly provider: Provider;
+  readonly run: Koa.Middleware;
+  readonly readJwt: JwtReader;
+  readonly discovery: Buffer;
+  readonly jwks: Buffer;
+};
+
+/** Which tenant a request means, and under which path it is mounted. */
+export type Address = { tenant: DirectoryTenant; mount: string };
+
+export type IssuersOptions = Omit<ProviderOptions, 'tenant' | 'issuer' | 'mount' | 'keys' | 'endSession' | 'queueBackchannelLogout' | 'registration'> &
+  EventOptions & {
+    db: Knex;
+    publicUrl: URL;
+    platformSlug: string;
+    directory: TenantDirectory;
+    signingKeys: SigningKeyService;
+    sessions: { endByUid(call: OperatorCall & { tenantId: TenantId }, uid: string, reason: string): Promise<void> };
+    registrationOf(tenant: DirectoryTenant): ProviderOptions['registration'];
+    queueBackchannelLogout(tenant: DirectoryTenant, clientId: string, accountId: string, sid: string | undefined): void;
+  };
+
+const MOUNT = /^\/t\/([a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)(?=\/|$)/;
+
+/** Tenants as issuers: which one a request means, and an instance of the core for each that is in use. */
+export function createIssuers(options: IssuersOptions) {
+  const { db, publicUrl, directory, signingKeys } = options;
+  const runtimes = new LRUCache<string, { tenant: DirectoryTenant; issuer: Promise<Issuer> }>({ max: LIMITS.providers });
+  const call = (): OperatorCall => ({ db, actor: { kind: 'system', name: 'issuers' }, now: new Date() });
+
+  /** A tenant's own host where it has one; a path of ours otherwise. */
+  function issuerUrl(tenant: DirectoryTenant, mount: string, domain?: string): string {
+    if (domain) return `${publicUrl.protocol}//${domain}${publicUrl.port && `:${publicUrl.port}`}`;
+    return `${publicUrl.origin}${mount || (tenant.isPlatform ? '' : `/t/${tenant.slug}`)}`;
+  }
+
+  async function build(tenant: DirectoryTenant, url: string, mount: string): Promise<Issuer> {
+    const tenantCall = { ...call(), tenantId: tenant.id };
+    const keys = await signingKeys.keysOf(tenantCall);
+    const provider = createProvider({
+      ...options,
+      tenant,
+      issuer: url,
+      mount,
+      keys,
+      registration: options.registrationOf(tenant),
+      endSession: (uid) => options.sessions.endByUid({ ...call(), tenantId: tenant.id }, uid, 'refresh_replay'),
+      queueBackchannelLogout: (...about) => options.queueBackchannelLogout(tenant, ...about),
+    });
+    registerFirstPartyGrant(provider, tenant.settings.sessions.idleSeconds);
+    wireEvents(provider, tenant, options);
+    const readJwt = jwtReader(url, keys);
+    const isClient = async (clientId: string) => (await provider.Client.find(clientId)) !== undefined;
+    provider.use(guardRequests());
+    provider.use(introspectJwts({ tenantId: tenant.id, read: readJwt, isClient }) as never);
+    const run = compose(provider.middleware) as Koa.Middleware;
+    const discovery = await inRequestScope({ db, tenantId: tenant.id, ip: '', userAgent: '' }, () =>
+      inProcess(provider, mounted(run, mount), { method: 'GET', path: '/.well-known/openid-configuration' }),
+    );
+    return {
+      tenant,
+      url,
+      mount,
+      provider,
+      run,
+      readJwt,
+      discovery: Buffer.from(JSON.stringify(discovery.body)),
+      jwks: Buffer.from(JSON.stringify(publicJwks(keys))),
+    };
+  }
+
+  /** The instance for an issuer; built once for all who ask at the same time, and again when the tenant has changed. */
+  function issuerOf({ tenant, mount, domain }: Address & { domain?: string }): Promise<Issuer> {
+    const url = issuerUrl(tenant, mount, domain);
+    const known = runtimes.get(url);
+    if (known?.tenant === tenant) return known.issuer;
+    const issuer = build(tenant, url, domain ? '' : new URL(url).pathname.replace(/\/$/, ''));
+    runtimes.set(url, { tenant, issuer });
+    issuer.catch(() => runtimes.delete(url));
+    return issuer;
+  }
+
+  return {
+    issuerOf,
+
+    /** The issuer that a host and a path name; undefined where there is no such tenant, or it is suspended. */
+    async resolve(host: string, path: string): Promise<Issuer | undefined> {
+      if (host !== publicUrl.host) {
+        const domain = host.replace(/:\d+$/, '');
+        const tenant = await directory.byDomain(call(), domain);
+        return tenant?.isActive ? issuerOf({ tenant, mount: '', domain }) : undefined;
+      }
+      const slug = MOUNT.exec(path)?.[1];
+      const tenant = await directory.bySlug(call(), slug ?? options.platformSlug);
+      if (!tenant?.isActive || (slug !== undefined && tenant.isPlatform)) return undefined;
+      return issuerOf({ tenant, mount: slug === undefined ? '' : `/t/${slug}` });
+    },
+
+    /** The issuer under which a tenant is known without a host of its own. */
+    async byTenant(tenantId: TenantId): Promise<Issuer | undefined> {
+      const tenant = await directory.byId(call(), tenantId);
+      if (!tenant?.isActive) return undefined;
+      return issuerOf({ tenant, mount: tenant.isPlatform ? '' : `/t/${tenant.slug}` });
+    },
+
+    /** The issuer that a token names by its URL (`iss`). */
+    async byUrl(url: string): Promise<Issuer | undefined> {
+      if (!URL.canParse(url)) return undefined;
+      const { host, pathname } = new URL(url);
+      const issuer = await this.resolve(host, pathname === '/' ? '' : pathname);
+      return issuer?.url === url ? issuer : undefined;
+    },
+
+    /** For tests and metrics: how many instances are held. */
+    size: () => runtimes.size,
+  };
+}
+
+export type Issuers = ReturnType<typeof createIssuers>;
+
+/** Runs a stack below a mount: the core finds its routes in `ctx.path` and its cookies' paths in `ctx.mountPath`. */
+export function mounted(run: Koa.Middleware, mount: string): Koa.Middleware {
+  return async (ctx, next) => {
+    const { path } = ctx;
+    if (mount) {
+      (ctx as { mountPath?: string }).mountPath = mount;
+      if (path.startsWith(mount)) ctx.path = path.slice(mount.length) || '/';
+    }
+    try {
+      await run(ctx, next);
+    } finally {
+      ctx.path = path;
+    }
+  };
+}

@@ -1,0 +1,118 @@
+import { errors, Provider, type Adapter, type AdapterPayload } from 'oidc-provider';
+import { prepared } from '../database/pool.ts';
+import type { TenantId } from '../kernel/ids.ts';
+import { sha256 } from '../kernel/secret.ts';
+import { rememberGrant } from './grant-model-store.ts';
+import { currentScope, sqlState } from './request-scope.ts';
+
+const COLUMNS = 's.uid, s.payload, s.seen_at';
+// The grant of the asking client comes along: an authorization with a session is one read.
+const FIND = {
+  name: 'session-find',
+  text: `select ${COLUMNS}, g.id as grant_id, g.payload as grant_payload from oidc_session s
+    left join oidc_grant g on g.tenant_id = s.tenant_id and g.id = s.payload -> 'authorizations' -> $3 ->> 'grantId'
+    where s.tenant_id = $1 and s.id_hash = $2 and s.expires_at > now()`,
+};
+const FIND_BY_UID = {
+  name: 'session-find-by-uid',
+  text: `select ${COLUMNS}, null as grant_id, null as grant_payload from oidc_session s
+    where s.tenant_id = $1 and s.uid = $2 and s.expires_at > now()`,
+};
+const BEGIN = { name: 'session-begin', text: 'select oidc_begin_session($1, $2, $3, $4, $5, $6, $7, to_timestamp($8))' };
+const KEEP = { name: 'session-keep', text: 'select oidc_keep_session($1, $2, $3, $4, $5, to_timestamp($6))' };
+const REMOVE = { name: 'session-remove', text: 'delete from oidc_session where tenant_id = $1 and uid = $2' };
+const REMOVE_BY_ID = { name: 'session-remove-by-id', text: 'delete from oidc_session where tenant_id = $1 and id_hash = $2' };
+
+/** Seconds for which an unchanged session need not be written again. */
+const STILL = 60;
+
+type Row = { uid: string; payload: AdapterPayload; seen_at: Date; grant_id: string | null; grant_payload: AdapterPayload | null };
+type Authorizations = Record<string, object>;
+
+export const sessionRow = (uid: string) => `Session:${uid}`;
+
+/**
+ * Sessions. The cookie's value is kept as its hash only; a session that was found by its uid carries a marker in its
+ * place, which `destroy` understands.
+ */
+export function sessionModelStore(tenantId: TenantId): Adapter {
+  return {
+    async find(id) {
+      const { db } = currentScope();
+      const clientId = clientOfRequest();
+      const [row] = await prepared<Row>(db, FIND, [tenantId, sha256(id), clientId]);
+      if (!row) return undefined;
+      const grantId = (row.payload['authorizations'] as Record<string, { grantId?: string }> | undefined)?.[clientId]?.grantId;
+      if (grantId) rememberGrant(grantId, row.grant_payload ?? undefined);
+      return rememberSession(row.uid, row.payload, row.seen_at, id);
+    },
+    async findByUid(uid) {
+      const scope = currentScope();
+      if (scope.rows.has(sessionRow(uid))) return scope.rows.get(sessionRow(uid));
+      const [row] = await prepared<Row>(scope.db, FIND_BY_UID, [tenantId, uid]);
+      if (!row) {
+        scope.rows.set(sessionRow(uid), undefined);
+        return undefined;
+      }
+      return rememberSession(uid, row.payload, row.seen_at, `uid:${uid}`);
+    },
+    async upsert(id, payload) {
+      const scope = currentScope();
+      const uid = payload.uid as string;
+      const before = scope.loaded.get(sessionRow(uid));
+      scope.rows.set(sessionRow(uid), payload);
+      const { jti: _, ...body } = payload;
+      if (before && before.accountId === payload.accountId) {
+        const change = changeOf(before, payload);
+        if (!change) return;
+        const values = [tenantId, uid, sha256(id), { ...body, authorizations: change.added }, change.removed, payload.exp];
+        scope.writes.push({ statement: KEEP, values });
+        return;
+      }
+      scope.writes.push({
+        statement: BEGIN,
+        values: [tenantId, uid, sha256(id), payload.accountId ?? null, body, scope.ip, scope.userAgent, payload.exp],
+        onRefusal: async (error) => (sqlState(error) === 'GH003' ? new errors.AccessDenied('the account is not active') : undefined),
+      });
+    },
+    async destroy(id) {
+      const scope = currentScope();
+      if (id.startsWith('uid:')) scope.writes.push({ statement: REMOVE, values: [tenantId, id.slice(4)] });
+      else scope.writes.push({ statement: REMOVE_BY_ID, values: [tenantId, sha256(id)] });
+    },
+    async findByUserCode() {
+      return undefined;
+    },
+    async consume() {},
+    async revokeByGrantId() {},
+  };
+}
+
+/** Keeps a session that another statement has read along. */
+export function rememberSession(uid: string, body: AdapterPayload, seenAt: Date, id: string): AdapterPayload {
+  const { rows, loaded } = currentScope();
+  const payload = { ...body, jti: id };
+  rows.set(sessionRow(uid), payload);
+  loaded.set(sessionRow(uid), { ...structuredClone(payload), seenAt: seenAt.getTime() });
+  return payload;
+}
+
+/** What a save changes, by application; undefined when there is nothing worth a write. */
+function changeOf(before: AdapterPayload, after: AdapterPayload): { added: Authorizations; removed: string[] } | undefined {
+  const [old, now] = [(before['authorizations'] ?? {}) as Authorizations, (after['authorizations'] ?? {}) as Authorizations];
+  const removed = Object.keys(old).filter((clientId) => !(clientId in now));
+  const added = Object.fromEntries(
+    Object.entries(now).filter(([clientId, value]) => JSON.stringify(old[clientId]) !== JSON.stringify(value)),
+  );
+  const essence = ({ exp: _e, iat: _i, authorizations: _a, seenAt: _s, ...rest }: AdapterPayload) => JSON.stringify(sorted(rest));
+  const same = removed.length === 0 && Object.keys(added).length === 0 && essence(before) === essence(after);
+  const fresh = Date.now() - (before['seenAt'] as number) < STILL * 1000;
+  return same && fresh ? undefined : { added, removed };
+}
+
+const sorted = (value: object) => Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
+
+function clientOfRequest(): string {
+  const asked = Provider.ctx?.query['client_id'];
+  return typeof asked === 'string' ? asked : '';
+}

@@ -1,0 +1,100 @@
+import { decodeJwt } from 'jose';
+import { errors } from 'oidc-provider';
+import { prepared } from '../database/pool.ts';
+import type { TokenSet, Tokens, Vouched } from '../domain/sign-in/tokens.ts';
+import type { OperatorCall, TenantCall } from '../kernel/call.ts';
+import { Failure } from '../kernel/failure.ts';
+import type { TenantId, UserId } from '../kernel/ids.ts';
+import { LIMITS } from '../kernel/limits.ts';
+import { sha256 } from '../kernel/secret.ts';
+import { FIRST_PARTY_CLIENT, FIRST_PARTY_GRANT } from './client-source.ts';
+import { inProcess } from './in-process.ts';
+import { type Issuer, type Issuers, mounted } from './issuers.ts';
+import { FIRST_PARTY_REFRESH_SECONDS } from './provider.ts';
+import { tenantOfRefreshValue } from './refresh-value.ts';
+import { currentScope, inRequestScope, type RequestScope } from './request-scope.ts';
+import { ownApi } from './resources.ts';
+
+const LIVE_SESSION = { name: 'live-session', text: 'select roles, permissions from live_session($1, $2, $3)' };
+
+type TokenResponse = { access_token: string; refresh_token: string; expires_in: number; session_uid?: string };
+
+/** The tokens of JSON logins: minted, turned and judged by the core, through its own token endpoint, in this process. */
+export function createTokens({ issuers }: { issuers: Issuers }): Tokens {
+  async function ask(call: OperatorCall, issuer: Issuer, form: Record<string, string>, state: object = {}) {
+    const { origin } = call;
+    const start = { db: call.db, tenantId: issuer.tenant.id, ip: origin?.ip ?? '', userAgent: origin?.userAgent ?? '', device: sha256(origin?.userAgent ?? '') };
+    let scope: RequestScope | undefined;
+    try {
+      const answer = await inRequestScope(
+        start,
+        () => {
+          scope = currentScope();
+          const request = { method: 'POST', path: '/oauth/token', form: { client_id: FIRST_PARTY_CLIENT, ...form }, state: { ...state } } as const;
+          return inProcess(issuer.provider, mounted(issuer.run, issuer.mount), request);
+        },
+        ({ status }) => status < 500,
+      );
+      if (answer.status >= 500) throw new Error('the core could not answer a token request of ours');
+      return { tokens: answer.status === 200 ? (answer.body as TokenResponse) : undefined, replayed: scope?.refreshReplay === true };
+    } catch (error) {
+      if (error instanceof errors.OIDCProviderError) return { tokens: undefined, replayed: scope?.refreshReplay === true };
+      throw error;
+    }
+  }
+
+  const dress = (issuer: Issuer, tokens: TokenResponse): TokenSet => {
+    const { sub, ses } = decodeJwt(tokens.access_token);
+    return {
+      accessToken: tokens.access_token,
+      accessExpiresIn: tokens.expires_in,
+      refreshToken: tokens.refresh_token,
+      refreshExpiresIn: FIRST_PARTY_REFRESH_SECONDS,
+      userId: sub as UserId,
+      tenantId: issuer.tenant.id,
+      sessionUid: ses as string,
+    };
+  };
+
+  return {
+    async issue(call: TenantCall, vouched: Vouched) {
+      const issuer = await issuers.byTenant(call.tenantId);
+      if (!issuer) throw new Failure('invalid_credentials');
+      const { tokens } = await ask(call, issuer, { grant_type: FIRST_PARTY_GRANT }, { vouched });
+      // The user was suspended between the check of the password and this moment.
+      if (!tokens) throw new Failure('invalid_credentials');
+      return dress(issuer, tokens);
+    },
+
+    async refresh(call: OperatorCall, refreshToken: string) {
+      const tenantId = tenantOfRefreshValue(refreshToken);
+      const issuer = tenantId && (await issuers.byTenant(tenantId));
+      if (!issuer) throw new Failure('refresh_invalid');
+      const { tokens, replayed } = await ask(call, issuer, { grant_type: 'refresh_token', refresh_token: refreshToken });
+      if (tokens) return dress(issuer, tokens);
+      throw new Failure(replayed ? 'refresh_replay' : 'refresh_invalid', { tenantId });
+    },
+
+    async verify(call: OperatorCall, accessToken: string) {
+      const issuer = await issuerOf(issuers, accessToken);
+      const claims = issuer && (await issuer.readJwt(accessToken, ownApi(issuer.url)));
+      if (!claims || claims['tid'] !== issuer.tenant.id || typeof claims['ses'] !== 'string') throw new Failure('unauthenticated');
+      const tenantId = issuer.tenant.id as TenantId;
+      const [alive] = await prepared<{ roles: string[]; permissions: string[] }>(call.db, LIVE_SESSION, [tenantId, claims['ses'], claims.sub]);
+      if (!alive) throw new Failure('unauthenticated');
+      return { tenantId, userId: claims.sub as UserId, sessionUid: claims['ses'], ...alive };
+    },
+  };
+}
+
+/** The issuer an access token names. It is not verified yet: this only finds the keys to verify it with. */
+async function issuerOf(issuers: Issuers, accessToken: string): Promise<Issuer | undefined> {
+  if (accessToken.length > LIMITS.accessTokenChars) return undefined;
+  let iss: unknown;
+  try {
+    ({ iss } = decodeJwt(accessToken));
+  } catch {
+    return undefined;
+  }
+  return typeof iss === 'string' ? issuers.byUrl(iss) : undefined;
+}
