@@ -6,7 +6,7 @@ export async function up(knex: Knex): Promise<void> {
   await knex.raw(`
     create table tenants (
       id         uuid        primary key,
-      slug       text        not null check (slug ~ '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$'),
+      slug       text        not null check (slug ~ '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])\\?$'),
       name       text        not null,
       type       text        not null check (type in ('platform', 'customer', 'partner', 'internal')),
       country    text        check (country ~ '^[A-Z]{2}$'),

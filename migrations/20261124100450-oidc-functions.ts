@@ -2,11 +2,15 @@ import type { Knex } from 'knex';
 
 /**
  * The steps of the core that must not be lost to a race, each as one function that raises when it comes too late, and
- * the promise that nothing outlives the user or client it was given to. A function with a `set` clause looks past
- * row-level security for the time of its run; each filters by tenant.
+ * the promise that nothing outlives the user or client it was given to. A function that calls look_past_tenants looks
+ * past row-level security for the rest of its transaction, or until it looks back; each filters by tenant itself. (A
+ * `set` clause would do the same, but only a superuser may put a setting of ours into one.)
  */
 export async function up(knex: Knex): Promise<void> {
   await knex.raw(`
+    create function look_past_tenants(yes boolean) returns void language sql
+      as $$ select set_config('gatehouse.operator', case when yes then 'on' else '' end, true) $$;
+
     -- Spends a single-use value. GH001: it was spent, or revoked, before.
     create function oidc_consume(t uuid, m text, i bytea) returns void language plpgsql as $$
     begin
@@ -42,11 +46,13 @@ export async function up(knex: Knex): Promise<void> {
     -- Begins a session, or gives one to somebody else, only while that user is active: a suspension at the same moment
     -- either comes first, and this raises, or comes later, and ends the session. GH003: the user is not active.
     create function oidc_begin_session(t uuid, u text, i bytea, account uuid, p jsonb, address text, agent text, until timestamptz)
-      returns void language plpgsql set gatehouse.operator = 'on' as $$
+      returns void language plpgsql as $$
     begin
       if account is not null then
+        perform look_past_tenants(true);
         perform 1 from users where tenant_id = t and id = account and status = 'active' for share;
         if not found then raise exception 'user is not active' using errcode = 'GH003'; end if;
+        perform look_past_tenants(false);
       end if;
       insert into oidc_session (tenant_id, uid, id_hash, account_id, payload, ip, user_agent, expires_at)
         values (t, u, i, account, p, address, agent, until)
@@ -71,19 +77,22 @@ export async function up(knex: Knex): Promise<void> {
     create function oidc_account(t uuid, a uuid)
       returns table (email text, email_verified boolean, username text, phone text, phone_verified boolean, first_name text,
         last_name text, locale text, timezone text, updated_at timestamptz, roles text[])
-      language plpgsql stable set gatehouse.operator = 'on' as $$
+      language plpgsql as $$
     begin
+      perform look_past_tenants(true);
       return query
         select u.email, u.email_verified, u.username, u.phone, u.phone_verified, u.first_name, u.last_name, u.locale, u.timezone,
           u.updated_at, array(select r.name from user_roles ur join roles r on r.tenant_id = ur.tenant_id and r.id = ur.role_id
             where ur.tenant_id = t and ur.user_id = a order by r.name)
         from users u where u.tenant_id = t and u.id = a and u.status = 'active';
+      perform look_past_tenants(false);
     end $$;
 
     -- Whether an access token's session, user and tenant are alive now, and what the user may do.
     create function live_session(t uuid, u text, a uuid)
-      returns table (roles text[], permissions text[]) language plpgsql stable set gatehouse.operator = 'on' as $$
+      returns table (roles text[], permissions text[]) language plpgsql as $$
     begin
+      perform look_past_tenants(true);
       return query
         select coalesce(array_agg(r.name) filter (where r.name is not null), '{}'),
           coalesce(array(select distinct p from roles r2 join user_roles ur2 on ur2.tenant_id = r2.tenant_id and ur2.role_id = r2.id,
@@ -95,6 +104,7 @@ export async function up(knex: Knex): Promise<void> {
           left join roles r on r.tenant_id = ur.tenant_id and r.id = ur.role_id
         where s.tenant_id = t and s.uid = u and s.account_id = a and s.expires_at > now()
         group by s.uid;
+      perform look_past_tenants(false);
     end $$;
 
     -- Nothing outlives the user it was given to, whichever way the user ended.
@@ -126,6 +136,7 @@ export async function up(knex: Knex): Promise<void> {
 
 export async function down(knex: Knex): Promise<void> {
   await knex.raw(`
+    drop function look_past_tenants(boolean);
     drop trigger outbox_news on outbox; drop trigger clients_ended on clients; drop trigger users_ended on users;
     drop function outbox_news(); drop function client_ended(); drop function user_ended(); drop function live_session(uuid, text, uuid);
     drop function oidc_account(uuid, uuid); drop function oidc_keep_session(uuid, text, bytea, jsonb, text[], timestamptz);

@@ -1,6 +1,6 @@
 import type Koa from 'koa';
-import type { Grant } from 'oidc-provider';
-import { aboutClient, finish, type InteractionStep } from './interaction.ts';
+import { errors, type Grant } from 'oidc-provider';
+import { aboutAccount, aboutClient, finish, type InteractionStep } from './interaction.ts';
 import type { Page } from './page.ts';
 
 type Missing = {
@@ -13,14 +13,25 @@ type Missing = {
 export async function showConsent(ctx: Koa.Context, step: InteractionStep, page: Page): Promise<void> {
   const { details, csrf, action, issuer } = step;
   const { missingOIDCScope = [], missingOIDCClaims = [], missingResourceScopes = {} } = details.prompt.details as Missing;
+  const account = await aboutAccount(step);
+  if (!account) throw new errors.SessionNotFound('the user is gone');
   const apis = Object.entries(missingResourceScopes).map(([identifier, scopes]) => ({
     name: issuer.tenant.apis.find((api) => api.identifier === identifier)?.name ?? identifier,
-    identifier,
-    scopes,
+    scopes: scopes.map((name) => ({ name })),
   }));
-  const scopes = missingOIDCScope.filter((scope) => scope !== 'openid');
-  page(ctx, 'consent', { action, csrf, client: await aboutClient(step), scopes, claims: missingOIDCClaims, apis });
+  page(ctx, 'consent', {
+    action,
+    csrf,
+    client: await aboutClient(step),
+    account,
+    scopes: missingOIDCScope,
+    claims: missingOIDCClaims,
+    apis,
+    redirectHost: hostOf(details.params['redirect_uri']),
+  });
 }
+
+const hostOf = (uri: unknown) => (typeof uri === 'string' && URL.canParse(uri) ? new URL(uri).host || undefined : undefined);
 
 export async function postConsent(ctx: Koa.Context, step: InteractionStep, form: Record<string, string | undefined>): Promise<void> {
   if (form['action'] !== 'allow') return finish(ctx, step, { error: 'access_denied', error_description: 'The user did not consent.' });

@@ -2,6 +2,8 @@ import type Koa from 'koa';
 import { errors, type InteractionResults, type Provider } from 'oidc-provider';
 import { assertCsrf, csrfToken } from '../http/csrf.ts';
 import { readForm } from '../http/form-body.ts';
+import type { ShownAccount, ShownClient } from '../http/pages.ts';
+import { findActiveAccount } from '../oidc/accounts.ts';
 import type { Issuer } from '../oidc/issuers.ts';
 
 type Details = Awaited<ReturnType<Provider['interactionDetails']>>;
@@ -44,16 +46,20 @@ export async function finish(ctx: Koa.Context, { issuer, action }: InteractionSt
   ctx.redirect(to);
 }
 
-/** What a page says of the application that sent the browser here. Its links are shown only as https. */
-export async function aboutClient({ issuer, details }: InteractionStep) {
+/** What a page says of the application that sent the browser here. */
+export async function aboutClient({ issuer, details }: InteractionStep): Promise<ShownClient> {
   const client = await issuer.provider.Client.find(String(details.params['client_id']));
-  const web = (url: string | undefined) => (url && /^https:\/\//.test(url) ? url : undefined);
   return {
-    id: client?.clientId ?? '',
     name: client?.clientName ?? client?.clientId ?? '',
-    logo: web(client?.logoUri),
-    site: web(client?.clientUri),
-    policy: web(client?.policyUri),
-    terms: web(client?.tosUri),
+    logoUrl: client?.logoUri,
+    siteUrl: client?.clientUri,
+    policyUrl: client?.policyUri,
+    termsUrl: client?.tosUri,
   };
+}
+
+/** The person whose session this browser has, as a page shows them; undefined for nobody. */
+export async function aboutAccount({ details, issuer }: InteractionStep, accountId = details.session?.accountId): Promise<ShownAccount | undefined> {
+  const row = accountId ? await findActiveAccount(issuer.tenant.id, accountId) : undefined;
+  return row && { name: [row.first_name, row.last_name].filter(Boolean).join(' ') || row.email, identifier: row.email };
 }

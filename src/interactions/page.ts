@@ -1,53 +1,51 @@
 import type Koa from 'koa';
-import type { Branding } from '../http/branding.ts';
-import type { Renderer } from '../http/render.ts';
-import type { Texts } from '../http/texts.ts';
-import type { DirectoryTenant } from '../domain/tenants/tenant-directory.ts';
+import type { Pages, View } from '../http/pages.ts';
+import { type Branding, PAGE_CSP, type Renderer } from '../http/render.ts';
+import type { Language, Texts } from '../http/texts.ts';
 import type { Issuer } from '../oidc/issuers.ts';
 
-/** No script, nothing inline, nothing from elsewhere but a logo. `form-action` is absent: it would stop the redirects. */
-const CSP = "default-src 'none'; style-src 'self'; img-src 'self' data: https:; base-uri 'none'; frame-ancestors 'none'";
 const LANGUAGE_COOKIE = 'gh_lang';
 const YEAR = 365 * 86_400_000;
 
-export type PageTools = { renderer: Renderer; texts: Texts };
-export type Page = (ctx: Koa.Context, view: string, data: Record<string, unknown>, status?: number) => void;
+export type Page = <V extends View>(ctx: Koa.Context, view: V, data: Pages[V], status?: number) => void;
 
 /** Draws a page of the request's tenant, in the language of the person before it. */
-export function createPage({ renderer, texts }: PageTools): Page {
+export function createPage({ renderer, texts }: { renderer: Renderer; texts: Texts }): Page {
   return (ctx, view, data, status = 200) => {
     const issuer = ctx.state['issuer'] as Issuer | undefined;
-    const language = languageOf(ctx, texts, issuer?.tenant);
+    const language = languageOf(ctx, texts, issuer);
+    const html = renderer.render(view, {
+      language,
+      branding: brandingOf(issuer),
+      data,
+      ...(ctx.method === 'GET' && { here: ctx.originalUrl }),
+    });
     ctx.status = status;
     ctx.type = 'html';
     ctx.set('cache-control', 'no-store');
-    ctx.set('content-security-policy', CSP);
-    ctx.set('content-language', language);
-    ctx.body = renderer.render(view, {
-      language,
-      branding: brandingOf(issuer),
-      data: { ...data, path: ctx.req.url?.split('?')[0] ?? '/', requestId: ctx.state['requestId'] },
-    });
+    ctx.set('content-security-policy', PAGE_CSP);
+    ctx.set('content-language', language.code);
+    ctx.body = html;
   };
 }
 
-export function brandingOf(issuer: Issuer | undefined): Branding {
-  if (!issuer) return { displayName: 'Gatehouse' };
-  const { branding } = issuer.tenant.settings;
-  return { ...branding, displayName: branding.displayName ?? issuer.tenant.name, stylesheet: `${issuer.mount}/assets/brand.css` };
+function brandingOf(issuer: Issuer | undefined): Branding {
+  if (!issuer) return { name: 'Gatehouse' };
+  const { displayName, logoUrl, ...tokens } = issuer.tenant.settings.branding;
+  return { name: displayName ?? issuer.tenant.name, logoUrl, tokens };
 }
 
-/** What the person chose just now, else what the application asks for, what they chose before, what the browser says. */
-function languageOf(ctx: Koa.Context, texts: Texts, tenant: DirectoryTenant | undefined): string {
-  const chosen = typeof ctx.query['lang'] === 'string' ? ctx.query['lang'] : undefined;
-  if (chosen && texts.languages.includes(chosen)) {
+function languageOf(ctx: Koa.Context, texts: Texts, issuer: Issuer | undefined): Language {
+  const { lang } = ctx.query;
+  const chosen = typeof lang === 'string' ? lang : undefined;
+  if (chosen !== undefined && texts.isLanguage(chosen)) {
     ctx.cookies.set(LANGUAGE_COOKIE, chosen, { httpOnly: true, sameSite: 'lax', path: '/', maxAge: YEAR, signed: false });
   }
-  return texts.negotiate({
+  return texts.forLanguage({
     chosen,
     uiLocales: ctx.state['uiLocales'] as string | undefined,
     cookie: ctx.cookies.get(LANGUAGE_COOKIE, { signed: false }),
     acceptLanguage: ctx.get('accept-language'),
-    tenantDefault: tenant?.settings.locale,
+    tenantDefault: issuer?.tenant.settings.locale,
   });
 }

@@ -19,6 +19,8 @@ export const FAILURES = {
   tenant_not_found: 'There is no such tenant.',
   tenant_suspended: 'The tenant is suspended.',
   slug_taken: 'The slug is already taken.',
+  domain_taken: 'The domain belongs to another tenant.',
+  domain_not_found: 'There is no such domain.',
   // Users
   user_not_found: 'There is no such user.',
   user_suspended: 'The user is suspended.',
@@ -32,17 +34,24 @@ export const FAILURES = {
   // Sign-in
   invalid_credentials: 'The e-mail address or the password is wrong.',
   tenant_choice: 'Several tenants know this account. Please choose one.',
+  password_change_required: 'The password must be changed first, on the sign-in page.',
+  sign_in_expired: 'The sign-in took too long. Please begin again.',
   refresh_invalid: 'The refresh token is not valid.',
   refresh_replay: 'The refresh token was used before. Its session has ended.',
   session_not_found: 'There is no such session.',
   // Access
   role_not_found: 'There is no such role.',
+  role_taken: 'There is already a role of this name.',
   role_system: 'System roles cannot be changed.',
   privilege_escalation: 'You cannot grant what you do not hold.',
   // Clients and APIs
   client_not_found: 'There is no such client.',
+  client_taken: 'There is already a client of this id.',
   client_invalid: 'The client metadata is not valid.',
   api_not_found: 'There is no such API.',
+  api_taken: 'There is already an API of this identifier.',
+  // Tenants as code
+  blueprint_invalid: 'The file cannot be applied.',
   // Keys
   key_not_found: 'There is no such key.',
 } as const;

@@ -1,5 +1,6 @@
 import { type Client, type Configuration, errors, type KoaContextWithOIDC } from 'oidc-provider';
 import type { DirectoryTenant } from '../domain/tenants/tenant-directory.ts';
+import type { Origin } from '../kernel/call.ts';
 import { randomToken } from '../kernel/secret.ts';
 import { registrationPolicies, type RegistrationRules } from './registration.ts';
 import { resourceServer } from './resources.ts';
@@ -55,7 +56,7 @@ export function coreFeatures({ tenant, issuer, pages, registration, certificateO
       enabled: true,
       charset: 'base-20',
       mask: '****-****',
-      deviceInfo: (ctx) => ({ ip: ctx.state['ip'], userAgent: ctx.get('user-agent').slice(0, 200) }),
+      deviceInfo: (ctx) => ({ ip: (ctx.state['origin'] as Origin).ip, userAgent: ctx.get('user-agent').slice(0, 200) }),
       userCodeInputSource: (ctx, _form, out, error) => pages.deviceInput(ctx, out as { error: string } | undefined, error),
       userCodeConfirmSource: (ctx, _form, client, from, userCode) => pages.deviceConfirm(ctx, client, from, userCode),
       successSource: (ctx) => pages.deviceDone(ctx),

@@ -5,10 +5,11 @@ import { errors, type KoaContextWithOIDC } from 'oidc-provider';
 import { sha256 } from '../kernel/secret.ts';
 import type { CorePages } from './features.ts';
 import { type Issuer, type Issuers, mounted } from './issuers.ts';
+import type { Origin } from '../kernel/call.ts';
 import { inRequestScope } from './request-scope.ts';
 
 /** What a request below an issuer carries for our own pages. */
-export type IssuerState = { issuer: Issuer; ip: string; requestId: string };
+export type IssuerState = { issuer: Issuer; origin: Origin };
 
 const WELL_KNOWN_BELOW = /^\/\.well-known\/(openid-configuration|oauth-authorization-server)(\/t\/[a-z0-9-]{1,63})\/?$/;
 /** Seconds for which anyone may keep the documents; far below the time a key is published before it signs. */
@@ -33,8 +34,8 @@ export function serveIssuers({ db, issuers, pages, errorPage }: FrontOptions): K
     }
     bindCookies(ctx, issuer);
     ctx.state['issuer'] = issuer;
-    const userAgent = ctx.get('user-agent').slice(0, 512);
-    const scope = { db, tenantId: issuer.tenant.id, ip: String(ctx.state['ip'] ?? ''), userAgent, device: sha256(userAgent) };
+    const { ip, userAgent } = ctx.state['origin'] as Origin;
+    const scope = { db, tenantId: issuer.tenant.id, ip, userAgent, device: sha256(userAgent) };
     try {
       await inRequestScope(scope, () => mounted(compose([pages, issuer.run]), issuer.mount)(ctx, next), () => ctx.status < 500);
     } catch (error) {

@@ -1,27 +1,32 @@
 import type { Middleware } from 'koa';
 import type { KoaContextWithOIDC } from 'oidc-provider';
 import { readForm } from '../http/form-body.ts';
+import { Failure } from '../kernel/failure.ts';
 
 const ENDPOINTS = new Set(['/oauth/token', '/oauth/introspect', '/oauth/revoke', '/oauth/par', '/oauth/device']);
 
 /**
- * What is refused before the core looks: parameters of a POST endpoint in its URL (they would land in logs), and
- * characters that no parameter may hold and no database would keep.
+ * What is refused before the core looks: parameters of a POST endpoint in its URL (they would land in logs), a body that
+ * is not one plain form, and characters that no parameter may hold and no database would keep.
  */
 export function guardRequests() {
   return (async (ctx, next) => {
-    if (/%00/i.test(ctx.querystring)) return refuse(ctx as never, 'parameters hold a character that is not allowed');
+    if (/%00/i.test(ctx.querystring)) return refuse(ctx as never, 400, 'parameters hold a character that is not allowed');
     if (ctx.method !== 'POST' || !ENDPOINTS.has(ctx.path)) return next();
-    if (ctx.querystring !== '') return refuse(ctx as never, 'parameters belong into the body');
-    if (ctx.path !== '/oauth/introspect' && ctx.is('application/x-www-form-urlencoded')) {
-      (ctx.request as { body?: unknown }).body ??= await readForm(ctx);
+    if (ctx.querystring !== '') return refuse(ctx as never, 400, 'parameters belong into the body');
+    try {
+      (ctx.request as { body?: unknown }).body = await readForm(ctx);
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error;
+      const status = { too_large: 413, unsupported_media: 415 }[error.code as string] ?? 400;
+      return refuse(ctx as never, status, String(error.details['problem'] ?? error.message));
     }
     return next();
   }) as Middleware as (ctx: KoaContextWithOIDC, next: () => Promise<void>) => Promise<void>;
 }
 
-function refuse(ctx: KoaContextWithOIDC, description: string): void {
-  ctx.status = 400;
+function refuse(ctx: KoaContextWithOIDC, status: number, description: string): void {
+  ctx.status = status;
   ctx.set('cache-control', 'no-store');
   ctx.body = { error: 'invalid_request', error_description: description };
 }

@@ -117,7 +117,7 @@ function checkClientAddresses(provider: Provider, { assertClientAddress }: Harde
   const entity = prototype.entity;
   prototype.entity = function checked(this: Untyped, key: string, value: Client) {
     entity.call(this, key, value);
-    if (key === 'Client' && value) assertClientAddress(value, this.ctx.state.ip ?? '');
+    if (key === 'Client' && value) assertClientAddress(value, this.ctx.state.origin?.ip ?? '');
   };
 }
 

@@ -5,6 +5,7 @@ import { LRUCache } from 'lru-cache';
 import type { Provider } from 'oidc-provider';
 import type { SigningKeyService } from '../domain/keys/signing-key-service.ts';
 import type { DirectoryTenant, TenantDirectory } from '../domain/tenants/tenant-directory.ts';
+import type { SessionService } from '../domain/sessions/session-service.ts';
 import type { OperatorCall } from '../kernel/call.ts';
 import type { TenantId } from '../kernel/ids.ts';
 import { LIMITS } from '../kernel/limits.ts';
@@ -40,7 +41,7 @@ export type IssuersOptions = Omit<ProviderOptions, 'tenant' | 'issuer' | 'mount'
     platformSlug: string;
     directory: TenantDirectory;
     signingKeys: SigningKeyService;
-    sessions: { endByUid(call: OperatorCall & { tenantId: TenantId }, uid: string, reason: string): Promise<void> };
+    sessions: Pick<SessionService, 'endByUid'>;
     registrationOf(tenant: DirectoryTenant): ProviderOptions['registration'];
     queueBackchannelLogout(tenant: DirectoryTenant, clientId: string, accountId: string, sid: string | undefined): void;
   };
@@ -135,6 +136,10 @@ export function createIssuers(options: IssuersOptions) {
       const issuer = await this.resolve(host, pathname === '/' ? '' : pathname);
       return issuer?.url === url ? issuer : undefined;
     },
+
+    /** Runs work of our own with an issuer outside of a request: a delivery, the command line. */
+    inScope: <T>(issuer: Issuer, work: () => Promise<T>): Promise<T> =>
+      inRequestScope({ db, tenantId: issuer.tenant.id, ip: '', userAgent: '' }, work),
 
     /** For tests and metrics: how many instances are held. */
     size: () => runtimes.size,

@@ -26,6 +26,8 @@ export function signInPolicy(): interactionPolicy.DefaultPolicy {
   );
   // Whether a native client needs consent is our own flag's matter (first_party), not its kind's.
   consent.checks.remove('native_client_prompt');
+  // Shown when an application asks for it (prompt=select_account), and somebody is signed in.
+  policy.add(new Prompt({ name: 'select_account', requestable: true }), 0);
   policy.add(
     new Prompt(
       { name: 'step_up', requestable: false },
@@ -34,7 +36,7 @@ export function signInPolicy(): interactionPolicy.DefaultPolicy {
         throw new errors.UnmetAuthenticationRequirements('the requested authentication class cannot be reached');
       }),
     ),
-    1,
+    2,
   );
   return policy;
 }

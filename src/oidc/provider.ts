@@ -65,10 +65,7 @@ function configuration(options: ProviderOptions): Configuration {
     scopes: ['openid', 'offline_access', 'profile', 'email', 'phone'],
     acrValues: [...ACR_VALUES],
     clientDefaults: { id_token_signed_response_alg: settings.tokens.signingAlg, response_types: ['code'], grant_types: ['authorization_code'] },
-    clientAuthMethods: ['client_secret_basic', 'client_secret_post', 'private_key_jwt', 'self_signed_tls_client_auth', 'none'],
-    enabledJWA: ALGORITHMS,
-    responseTypes: ['code'],
-    subjectTypes: ['public', 'pairwise'],
+    ...CLIENT_RULES,
     pairwiseIdentifier: async (_ctx, accountId, client) =>
       hmac(tenant.keyFor('pairwise'), `${client.sectorIdentifier}|${accountId}`).toString('base64url'),
     pkce: { required: (_ctx, client) => client.clientAuthMethod === 'none' || client['pkce_required'] !== false || isFapi(client) },
@@ -76,7 +73,7 @@ function configuration(options: ProviderOptions): Configuration {
     conformIdTokenClaims: settings.claims.conformIdTokenClaims,
     clockTolerance: 10,
     extraClientMetadata: {
-      properties: [...OWN_METADATA],
+      ...CLIENT_RULES.extraClientMetadata,
       // A context is there when a stranger registers or changes a client (RFC 7591): none of ours may be set.
       validator(ctx, key, value) {
         if (ctx && value !== undefined && key !== 'registered') options.refuseMetadata(key);
@@ -138,6 +135,15 @@ const ALGORITHMS = {
   authorizationSigningAlgValues: ['RS256', 'ES256'] as const,
   dPoPSigningAlgValues: ['RS256', 'PS256', 'ES256', 'Ed25519'] as const,
 } as unknown as NonNullable<Configuration['enabledJWA']>;
+
+/** What a client may be, whichever the tenant. */
+export const CLIENT_RULES = {
+  clientAuthMethods: ['client_secret_basic', 'client_secret_post', 'private_key_jwt', 'self_signed_tls_client_auth', 'none'],
+  enabledJWA: ALGORITHMS,
+  responseTypes: ['code'],
+  subjectTypes: ['public', 'pairwise'],
+  extraClientMetadata: { properties: [...OWN_METADATA] },
+} satisfies Configuration;
 
 function cookies(tenant: DirectoryTenant, issuer: string, mount: string): NonNullable<Configuration['cookies']> {
   const secure = issuer.startsWith('https:');

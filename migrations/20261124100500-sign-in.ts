@@ -1,0 +1,77 @@
+import type { Knex } from 'knex';
+
+/**
+ * What sign-in reads, each in one statement: a login is one password hash and little else. The functions look
+ * past row-level security while they run (look_past_tenants, 20261124100450); each filters by tenant, but for the one that
+ * a login without a tenant needs.
+ */
+export async function up(knex: Knex): Promise<void> {
+  await knex.raw(`
+    -- The Unicode normal form that was hashed; null: the characters as they came (imported hashes).
+    alter table passwords add column normal_form text check (normal_form in ('NFC'));
+    alter table password_history add column normal_form text check (normal_form in ('NFC'));
+
+    create type sign_in_row as (
+      tenant_id uuid, slug text, tenant_name text, tenant_active boolean, settings jsonb,
+      user_id uuid, email text, username text, status text, last_sign_in_at timestamptz,
+      hash text, pepper_id text, normal_form text, must_change boolean
+    );
+
+    -- An account by the canonical form of its e-mail address or its user name. The tenant always gives its row;
+    -- the user's columns are null where there is none.
+    create function sign_in_account(t uuid, e text, n text) returns setof sign_in_row
+      language plpgsql rows 1 as $$
+    begin
+      perform look_past_tenants(true);
+      return query
+        select tn.id, tn.slug, tn.name, tn.status = 'active', tn.settings, u.id, u.email, u.username, u.status, u.last_sign_in_at,
+               p.hash, p.pepper_id, p.normal_form, p.must_change
+        from tenants tn
+        left join users u on u.tenant_id = tn.id and (u.email_canonical = e or u.username_canonical = n)
+        left join passwords p on p.tenant_id = u.tenant_id and p.user_id = u.id
+        where tn.id = t;
+      perform look_past_tenants(false);
+    end $$;
+
+    -- The same by the user's id.
+    create function sign_in_account_by_id(t uuid, i uuid) returns setof sign_in_row
+      language plpgsql rows 1 as $$
+    begin
+      perform look_past_tenants(true);
+      return query
+        select tn.id, tn.slug, tn.name, tn.status = 'active', tn.settings, u.id, u.email, u.username, u.status, u.last_sign_in_at,
+               p.hash, p.pepper_id, p.normal_form, p.must_change
+        from tenants tn
+        left join users u on u.tenant_id = tn.id and u.id = i
+        left join passwords p on p.tenant_id = u.tenant_id and p.user_id = u.id
+        where tn.id = t;
+      perform look_past_tenants(false);
+    end $$;
+
+    -- The active accounts of an e-mail address in all active tenants.
+    create function sign_in_candidates(e text, at_most integer) returns setof sign_in_row
+      language plpgsql rows 1 as $$
+    begin
+      perform look_past_tenants(true);
+      return query
+        select tn.id, tn.slug, tn.name, tn.status = 'active', tn.settings, u.id, u.email, u.username, u.status, u.last_sign_in_at,
+               p.hash, p.pepper_id, p.normal_form, p.must_change
+        from users u
+        join tenants tn on tn.id = u.tenant_id and tn.status = 'active'
+        left join passwords p on p.tenant_id = u.tenant_id and p.user_id = u.id
+        where u.email_canonical = e and u.status = 'active'
+        order by u.created_at, u.tenant_id
+        limit at_most;
+      perform look_past_tenants(false);
+    end $$;
+  `);
+}
+
+export async function down(knex: Knex): Promise<void> {
+  await knex.raw(`
+    drop function sign_in_candidates(text, integer); drop function sign_in_account_by_id(uuid, uuid);
+    drop function sign_in_account(uuid, text, text); drop type sign_in_row;
+    alter table password_history drop column normal_form;
+    alter table passwords drop column normal_form;
+  `);
+}

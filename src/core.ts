@@ -1,0 +1,80 @@
+import type { Services } from './domain/services.ts';
+import type { DirectoryTenant } from './domain/tenants/tenant-directory.ts';
+import type { House } from './house.ts';
+import type { TenantCall } from './kernel/call.ts';
+import type { TenantId } from './kernel/ids.ts';
+import { LIMITS } from './kernel/limits.ts';
+import { createAddressCheck } from './oidc/client-addresses.ts';
+import { createCertificateReader } from './oidc/client-certificate.ts';
+import { createClientSource } from './oidc/client-source.ts';
+import { type CorePages, refuseMetadata } from './oidc/features.ts';
+import { sendBackchannelLogout } from './oidc/harden.ts';
+import { createIssuers } from './oidc/issuers.ts';
+import { queueBackchannelLogout } from './oidc/logout-store.ts';
+import { createTokens } from './oidc/tokens.ts';
+
+/** The certified core, joined to the rooms: where it finds clients, and whom it tells what it does. */
+export function createCore(house: House, pages: CorePages) {
+  const { config, db, log, services, directory, egress } = house;
+  const clients = createClientSource({ clients: services.clients });
+  house.changes.on('client:', (topic) => {
+    const [, tenantId, ...clientId] = topic?.split(':') ?? [];
+    clients.forget(tenantId as TenantId | undefined, clientId.join(':') || undefined);
+  });
+  const callOf = (tenant: DirectoryTenant): TenantCall => ({ ...house.operator('oidc'), tenantId: tenant.id });
+
+  const issuers = createIssuers({
+    db,
+    log,
+    directory,
+    clients,
+    pages,
+    publicUrl: new URL(config.PUBLIC_URL),
+    platformSlug: config.PLATFORM_SLUG,
+    signingKeys: services.signingKeys,
+    sessions: services.sessions,
+    refreshGrace: config.REFRESH_REUSE_GRACE,
+    egress: egress.fetch as typeof fetch,
+    certificateOf: createCertificateReader(config.TRUSTED_PROXIES),
+    assertClientAddress: createAddressCheck(),
+    refuseMetadata,
+    queueBackchannelLogout,
+    registry: registryOf(services, callOf, clients.forget),
+    registrationOf: (tenant) => ({
+      assertUrl: (url) => egress.assertUrl(url),
+      hasRoom: async () => (await services.clients.countRegistered(callOf(tenant))) < LIMITS.registeredClients,
+    }),
+    auditRefusal(tenant, action, details) {
+      services.audit
+        .recordRefusal(callOf(tenant), action, { details: details as Record<string, unknown> })
+        .catch((error: unknown) => log.error({ err: error }, 'a refusal was not written to the audit trail'));
+    },
+  });
+  const tokens = createTokens({ issuers });
+
+  return {
+    issuers,
+    tokens,
+    /** Delivers one queued logout (OIDC Back-Channel Logout 1.0). Throws when the relying party did not take it. */
+    async deliverLogout(tenantId: TenantId, about: { clientId: string; accountId: string; sid?: string | null }): Promise<void> {
+      const issuer = await issuers.byTenant(tenantId);
+      if (issuer) await issuers.inScope(issuer, () => sendBackchannelLogout(issuer.provider, about.clientId, about.accountId, about.sid ?? undefined));
+    },
+  };
+}
+
+export type Core = ReturnType<typeof createCore>;
+
+/** Clients that register themselves are the only ones the core writes. */
+function registryOf({ clients }: Services, callOf: (tenant: DirectoryTenant) => TenantCall, forget: (tenantId: TenantId, clientId: string) => void) {
+  return {
+    async save(tenant: DirectoryTenant, metadata: object) {
+      await clients.saveRegistered(callOf(tenant), metadata as Record<string, unknown>);
+      forget(tenant.id, String((metadata as { client_id?: unknown }).client_id));
+    },
+    async remove(tenant: DirectoryTenant, clientId: string) {
+      await clients.remove(callOf(tenant), clientId);
+      forget(tenant.id, clientId);
+    },
+  };
+}

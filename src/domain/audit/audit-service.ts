@@ -1,0 +1,92 @@
+import { batchesOf } from '../../kernel/batches.ts';
+import { type Actor, inTransaction, type OperatorCall, type TenantCall } from '../../kernel/call.ts';
+import { newId, type TenantId } from '../../kernel/ids.ts';
+import { LIMITS } from '../../kernel/limits.ts';
+import * as store from './audit-store.ts';
+
+/** What an audit event says beside its action. */
+export type AuditNote = {
+  /** What was acted on: `user:<id>`, `client:<client id>`, `role:<name>`. */
+  target?: string;
+  /** Small facts. Keys that sound like a secret are dropped, at any depth; a refusal's code goes under `reason`. */
+  details?: Record<string, unknown>;
+};
+
+/** An event of one of several tenants, for work across tenants. */
+export type AuditEvent = AuditNote & { tenantId: TenantId; action: string };
+
+const SECRET = /password|passphrase|secret|token|code|hash|cookie|assertion|private|sealed/i;
+const DEPTH = 4;
+
+export function createAuditService() {
+  /** Writes events of several tenants in the caller's operator transaction. */
+  async function recordAll(tx: OperatorCall, events: readonly AuditEvent[]): Promise<void> {
+    for (const batch of batchesOf(events, LIMITS.batchRows)) {
+      await store.insert(
+        tx,
+        batch.map((event) => toRow(tx, event)),
+      );
+    }
+  }
+
+  return {
+    recordAll,
+
+    /** Writes one line of the tenant's audit trail in the caller's transaction: both are kept, or neither. */
+    async record(tx: TenantCall, action: string, note: AuditNote = {}): Promise<void> {
+      await store.insert(tx, [toRow(tx, { ...note, tenantId: tx.tenantId, action })]);
+    },
+
+    /**
+     * Writes one line about a refusal, in a transaction of its own: the refused one is rolled back. Takes the call as
+     * it came from the face; the call of an open transaction is a mistake of ours and throws.
+     */
+    async recordRefusal(call: TenantCall, action: string, note: AuditNote = {}): Promise<void> {
+      if (call.db.isTransaction) throw new Error(`the refusal ${action} would be rolled back with its transaction`);
+      await inTransaction(call, (tx) => store.insert(tx, [toRow(tx, { ...note, tenantId: tx.tenantId, action })]));
+    },
+  };
+}
+
+export type AuditService = ReturnType<typeof createAuditService>;
+
+function toRow({ actor, now, origin }: OperatorCall, event: AuditEvent): store.AuditRow {
+  return {
+    tenantId: event.tenantId,
+    id: newId(),
+    at: now,
+    action: event.action,
+    actorKind: actor.kind,
+    actorId: idOf(actor),
+    target: event.target === undefined ? null : plain(event.target),
+    ip: origin?.ip ?? null,
+    userAgent: origin ? plain(origin.userAgent).slice(0, LIMITS.userAgentChars) : null,
+    requestId: origin ? plain(origin.requestId) : null,
+    details: harmless(event.details ?? {}, DEPTH) as Record<string, unknown>,
+  };
+}
+
+function idOf(actor: Actor): string | null {
+  if (actor.kind === 'user') return actor.userId;
+  if (actor.kind === 'client') return actor.clientId;
+  return actor.kind === 'system' ? actor.name : null;
+}
+
+/** PostgreSQL takes neither NUL nor half a surrogate pair; a line stays short. */
+function plain(text: string): string {
+  return text.toWellFormed().replaceAll('\u0000', '\ufffd').slice(0, LIMITS.auditTextChars);
+}
+
+/** The details without what may be a secret, and no deeper than `depth`. */
+function harmless(value: unknown, depth: number): unknown {
+  if (typeof value === 'string') return plain(value);
+  if (value instanceof Date) return value.toISOString();
+  if (typeof value !== 'object' || value === null) return typeof value === 'bigint' ? value.toString() : value;
+  if (depth === 0) return '…';
+  if (Array.isArray(value)) return value.slice(0, LIMITS.auditListItems).map((item) => harmless(item, depth - 1));
+  return Object.fromEntries(
+    Object.entries(value)
+      .filter(([key]) => !SECRET.test(key))
+      .map(([key, item]) => [plain(key), harmless(item, depth - 1)]),
+  );
+}

@@ -1,0 +1,66 @@
+import type { ApiDraft } from '../apis/api.ts';
+import type { ClientFields, ClientKind } from '../clients/client.ts';
+import type { NormalForm } from '../passwords/password-text.ts';
+import type { RoleDraft } from '../access/role.ts';
+import type { OwnSettings } from '../tenants/settings.ts';
+import type { TenantType } from '../tenants/tenant.ts';
+import type { UserDraft } from '../users/user.ts';
+
+/** Tenants as a file declares them. What it names is made so; what it does not name is left alone. */
+export type Blueprint = { tenants: readonly TenantBlueprint[] };
+
+export type TenantBlueprint = {
+  slug: string;
+  name?: string | undefined;
+  type?: TenantType | undefined;
+  country?: string | undefined;
+  status?: 'active' | 'suspended' | undefined;
+  settings?: OwnSettings | undefined;
+  domains?: readonly DomainBlueprint[] | undefined;
+  apis?: readonly ApiDraft[] | undefined;
+  /** Roles of the tenant's own; system roles are there anyway. */
+  roles?: readonly RoleDraft[] | undefined;
+  users?: readonly UserBlueprint[] | undefined;
+  clients?: readonly ClientBlueprint[] | undefined;
+};
+
+/** The operator who applies the file vouches for a domain that is `verified`. */
+export type DomainBlueprint = string | { domain: string; verified?: boolean | undefined };
+
+/** Another system's hash, or one of Gatehouse with what went into it. */
+export type HashBlueprint = string | { hash: string; pepper?: string | undefined; form?: NormalForm | undefined };
+
+export type UserBlueprint = UserDraft & {
+  /** The subject in tokens, for a user who moves house; counts only when the user is made. */
+  id?: string | undefined;
+  /** Set when the user is made, and whenever it is not the user's password. */
+  password?: string | undefined;
+  /** Set when the user has no password. */
+  passwordHash?: HashBlueprint | undefined;
+  mustChangePassword?: boolean | undefined;
+  /** All roles of the user. */
+  roles?: readonly string[] | undefined;
+};
+
+export type ClientBlueprint = ClientFields & {
+  clientId: string;
+  kind: ClientKind;
+  /** Becomes the only secret of the client, unless it is one already. */
+  clientSecret?: string | undefined;
+};
+
+export type Kind = 'tenant' | 'domain' | 'api' | 'role' | 'user' | 'client';
+
+/** One difference between a file and the database. */
+export type Difference = {
+  /** `kept`: in the database and not in the file, hence left alone. */
+  action: 'create' | 'change' | 'kept';
+  tenant: string;
+  kind: Kind;
+  name: string;
+  /** What changes, never its value. */
+  fields?: readonly string[];
+};
+
+/** One reason why a file cannot be applied. `path` leads to the place in the file: `tenants[0].users[2].email`. */
+export type Mistake = { path: string; message: string };

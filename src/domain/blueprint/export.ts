@@ -1,0 +1,130 @@
+import type { OperatorCall } from '../../kernel/call.ts';
+import type { TenantId, UserId } from '../../kernel/ids.ts';
+import type { Api } from '../apis/api.ts';
+import type { Role } from '../access/role.ts';
+import { fieldsOf } from '../clients/client-metadata.ts';
+import type { Client } from '../clients/client.ts';
+import type { StoredHash } from '../passwords/hash.ts';
+import type { Tenant, TenantDomain } from '../tenants/tenant.ts';
+import type { User } from '../users/user.ts';
+import type { ClientBlueprint, DomainBlueprint, HashBlueprint, TenantBlueprint, UserBlueprint } from './blueprint.ts';
+import { type BlueprintRooms, byTenant } from './work.ts';
+
+export type ExportOptions = {
+  /** Whether users come with their password hashes. */
+  passwords: boolean;
+};
+
+/** Without what is not there: null, and lists that are empty. Keys keep their order. */
+function compact<T extends object>(value: T): T {
+  return Object.fromEntries(
+    Object.entries(value).filter(([, item]) => item !== null && item !== undefined && !(Array.isArray(item) && item.length === 0)),
+  ) as T;
+}
+
+/** By code units, so that the order is the same whatever the database collates by. */
+const by =
+  <T>(keyOf: (item: T) => string) =>
+  (a: T, b: T) =>
+    keyOf(a) < keyOf(b) ? -1 : 1;
+
+/** Tenants of one batch as a file would declare them, in the order of the file. */
+export async function exportTenants(
+  tx: OperatorCall,
+  rooms: BlueprintRooms,
+  slugs: readonly string[],
+  { passwords }: ExportOptions,
+): Promise<TenantBlueprint[]> {
+  const tenants = (await rooms.tenants.findBySlugs(tx, slugs)).filter(({ status }) => status !== 'deleted');
+  const ids = tenants.map(({ id }) => id);
+  const [domains, apis, roles, users, clients] = [
+    byTenant(await rooms.tenants.domainsOf(tx, ids)),
+    byTenant(await rooms.apis.apisOfTenants(tx, ids)),
+    byTenant(await rooms.access.rolesOfTenants(tx, ids)),
+    byTenant(await rooms.users.usersOfTenants(tx, ids)),
+    byTenant(await rooms.clients.clientsOfTenants(tx, ids)),
+  ];
+  const of = <T extends { tenantId: TenantId }>(all: Map<TenantId, T[]>, id: TenantId): T[] => all.get(id) ?? [];
+  const documents: TenantBlueprint[] = [];
+  for (const tenant of tenants.sort(by(({ slug }) => slug))) {
+    const people = of(users, tenant.id).map(({ user }) => user);
+    documents.push(
+      compact({
+        ...tenantPart(tenant),
+        domains: of(domains, tenant.id).map(domainPart).sort(by((domain) => (typeof domain === 'string' ? domain : domain.domain))),
+        apis: of(apis, tenant.id).map(({ api }) => apiPart(api)).sort(by(({ identifier }) => identifier)),
+        roles: of(roles, tenant.id).filter(({ role }) => !role.system).map(({ role }) => rolePart(role)).sort(by(({ name }) => name)),
+        users: await userParts(tx, rooms, tenant.id, people, passwords),
+        clients: of(clients, tenant.id).map(({ client }) => clientPart(client)).sort(by(({ clientId }) => clientId)),
+      }),
+    );
+  }
+  return documents;
+}
+
+function tenantPart({ slug, name, type, country, status, ownSettings }: Tenant): TenantBlueprint {
+  return {
+    slug,
+    name,
+    type,
+    country: country ?? undefined,
+    status: status === 'suspended' ? 'suspended' : undefined,
+    settings: Object.keys(ownSettings).length > 0 ? ownSettings : undefined,
+  };
+}
+
+const domainPart = ({ domain, verifiedAt }: TenantDomain): DomainBlueprint => (verifiedAt ? { domain, verified: true } : domain);
+
+const apiPart = ({ identifier, name, scopes, accessTokenFormat, signingAlg, accessTokenSeconds }: Api) =>
+  compact({ identifier, name, scopes, accessTokenFormat, signingAlg, accessTokenSeconds });
+
+const rolePart = ({ name, displayName, description, permissions }: Role) => compact({ name, displayName, description, permissions });
+
+async function userParts(tx: OperatorCall, rooms: BlueprintRooms, tenantId: TenantId, users: User[], passwords: boolean): Promise<UserBlueprint[]> {
+  const keys = users.map(({ id }) => ({ tenantId, userId: id }));
+  const roles = Map.groupBy(keys.length === 0 ? [] : await rooms.access.roleNamesOf(tx, keys), ({ userId }) => userId);
+  const hashes = new Map<UserId, { stored: StoredHash; mustChange: boolean }>(
+    passwords ? (await rooms.passwordTransfer.hashesOf(tx, keys)).map((hash) => [hash.userId, hash]) : [],
+  );
+  return users.sort(by(({ emailCanonical }) => emailCanonical)).map((user) => {
+    const hash = hashes.get(user.id);
+    return compact<UserBlueprint>({
+      email: user.email,
+      id: user.id,
+      emailVerified: user.emailVerified || undefined,
+      username: user.username,
+      phone: user.phone,
+      phoneVerified: user.phoneVerified || undefined,
+      firstName: user.firstName,
+      lastName: user.lastName,
+      locale: user.locale,
+      timezone: user.timezone,
+      status: user.status === 'active' || user.status === 'deactivated' ? undefined : user.status,
+      passwordHash: hash && hashPart(hash.stored),
+      mustChangePassword: hash?.mustChange || undefined,
+      roles: (roles.get(user.id) ?? []).map(({ name }) => name).sort(),
+    });
+  });
+}
+
+const hashPart = ({ hash, pepperId, normalForm }: StoredHash): HashBlueprint =>
+  pepperId === null && normalForm === null ? hash : { hash, ...(pepperId !== null && { pepper: pepperId }), ...(normalForm !== null && { form: normalForm }) };
+
+/** Without secrets: they are kept as hashes under a key of this tenant in this house, of use nowhere else. */
+function clientPart(client: Client): ClientBlueprint {
+  return compact<ClientBlueprint>({
+    clientId: client.clientId,
+    kind: client.kind,
+    name: client.name,
+    status: client.status === 'disabled' ? 'disabled' : undefined,
+    firstParty: client.firstParty || undefined,
+    ...fieldsOf(client.metadata),
+    pkceRequired: client.pkceRequired ? undefined : false,
+    profile: client.profile,
+    legacyAssertions: client.legacyAssertions || undefined,
+    scopes: client.apiScopes,
+    allowedOrigins: client.allowedOrigins,
+    allowedIps: client.allowedIps,
+    rateLimitPerMinute: client.rateLimitPerMinute,
+  });
+}

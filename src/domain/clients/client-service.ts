@@ -1,0 +1,222 @@
+import { batchesOf } from '../../kernel/batches.ts';
+import { inTransaction, type OperatorCall, type TenantCall } from '../../kernel/call.ts';
+import { Failure } from '../../kernel/failure.ts';
+import type { TenantId } from '../../kernel/ids.ts';
+import { LIMITS } from '../../kernel/limits.ts';
+import { type Page, type PageQuery, pageWindow } from '../../kernel/page.ts';
+import { randomToken } from '../../kernel/secret.ts';
+import { plainName, stableJson } from '../../kernel/text.ts';
+import type { AuditService } from '../audit/audit-service.ts';
+import type { TenantKeyService } from '../keys/tenant-key-service.ts';
+import { type Client, type ClientChange, type ClientDraft, type ClientValues, usesSecret } from './client.ts';
+import type { ClientMetadata } from './client-metadata.ts';
+import { changedClient, checkedClient, checkedSecret, kindOfRegistered } from './client-rules.ts';
+import { createClientSecrets } from './client-secrets.ts';
+import * as store from './client-store.ts';
+
+/** Ends all that was issued to a client. */
+export type GrantRevoker = { revokeOfClient(tx: TenantCall, clientId: string): Promise<unknown> };
+/** The last word on a client's metadata, spoken by the OIDC core. @throws Failure `client_invalid` */
+export type ValidateMetadata = (metadata: ClientMetadata) => Promise<void>;
+
+export type ClientServiceDeps = {
+  audit: AuditService;
+  tenantKeys: Pick<TenantKeyService, 'keyFor'>;
+  grants: GrantRevoker;
+  validateMetadata: ValidateMetadata;
+};
+
+/** The applications of a tenant. Every node obeys a change within a second, by the table's trigger. */
+export function createClientService({ audit, tenantKeys, grants, validateMetadata }: ClientServiceDeps) {
+  const target = (clientId: string) => ({ target: `client:${clientId}` });
+  const secrets = createClientSecrets({ audit, tenantKeys });
+
+  /** The core reads the metadata with id and name; a secret-based client has its secret where the core expects one. */
+  const assertAccepted = ({ clientId, name, metadata }: ClientValues): Promise<void> =>
+    validateMetadata({ ...metadata, client_id: clientId, client_name: name });
+
+  async function writeChange(tx: TenantCall, client: Client, values: ClientValues): Promise<Client> {
+    const changed = Object.keys(values).filter((key) => stableJson(values[key as keyof ClientValues]) !== stableJson(client[key as keyof Client]));
+    if (changed.length === 0) return client;
+    await assertAccepted(values);
+    if (client.status === 'active' && values.status === 'disabled') await grants.revokeOfClient(tx, client.clientId);
+    const updated = await store.update(tx, values);
+    await audit.record(tx, 'client.updated', { ...target(client.clientId), details: { changed } });
+    return updated;
+  }
+
+  async function setStatus(call: TenantCall, clientId: string, status: 'active' | 'disabled'): Promise<Client> {
+    return inTransaction(call, async (tx) => {
+      const client = (await store.lock(tx, clientId)) ?? notFound(clientId);
+      if (client.status === status) return client;
+      // Before the status: what is revoked is read from what is still there.
+      if (status === 'disabled') await grants.revokeOfClient(tx, clientId);
+      const changed = await store.update(tx, { ...client, status });
+      await audit.record(tx, status === 'active' ? 'client.enabled' : 'client.disabled', target(clientId));
+      return changed;
+    });
+  }
+
+  return {
+    ...secrets,
+
+    /**
+     * Makes a client. One that proves itself by a secret and brings none gets one of 256 bits, told here and never
+     * again.
+     *
+     * @param draft `clientId` is made up where it is left out
+     * @throws Failure `client_invalid`, `client_taken`
+     */
+    async create(
+      call: TenantCall,
+      { clientSecret, ...draft }: Omit<ClientDraft, 'clientId'> & { clientId?: string | undefined; clientSecret?: string | undefined },
+    ): Promise<{ client: Client; clientSecret: string | undefined }> {
+      const values = checkedClient({ ...draft, clientId: draft.clientId ?? randomToken(16) });
+      if (clientSecret !== undefined) assertTakesSecret(values);
+      const secret = clientSecret ?? (usesSecret(values.metadata) ? randomToken() : undefined);
+      if (secret !== undefined) checkedSecret(secret);
+      await assertAccepted(values);
+      return inTransaction(call, async (tx) => {
+        const [made] = await store.insert(tx, [{ ...values, tenantId: tx.tenantId }]);
+        if (!made) throw new Failure('client_taken', { clientId: values.clientId });
+        if (secret !== undefined) await secrets.insertSecrets(tx, [{ tenantId: tx.tenantId, clientId: values.clientId, secret }]);
+        await audit.record(tx, 'client.created', { ...target(values.clientId), details: { kind: values.kind } });
+        return { client: made.client, clientSecret: secret };
+      });
+    },
+
+    /** @throws Failure `client_not_found` */
+    async get(call: TenantCall, clientId: string): Promise<Client> {
+      return (await inTransaction(call, (tx) => store.find(tx, clientId))) ?? notFound(clientId);
+    },
+
+    /** A client and the hashes of the secrets that are good now, in one statement: what the core asks for. */
+    findForCore: (call: TenantCall, clientId: string): Promise<store.ClientWithSecrets | undefined> =>
+      inTransaction(call, (tx) => store.findWithSecrets(tx, clientId)),
+
+    /** A page of clients by id. @throws Failure `invalid_input` */
+    async list(call: TenantCall, query: PageQuery = {}): Promise<Page<Client>> {
+      const window = pageWindow(query);
+      const { items, total } = await inTransaction(call, (tx) => store.list(tx, window));
+      return { items, total, page: window.page, pageSize: window.limit };
+    },
+
+    /**
+     * Changes what is given; null takes a value away, another kind brings that kind's defaults.
+     *
+     * @throws Failure `client_not_found`, `client_invalid`
+     */
+    async update(call: TenantCall, clientId: string, change: ClientChange): Promise<Client> {
+      return inTransaction(call, async (tx) => {
+        const client = (await store.lock(tx, clientId)) ?? notFound(clientId);
+        return writeChange(tx, client, changedClient(client, change));
+      });
+    },
+
+    /** Shuts a client out and ends all it was given. Doing so twice is once. @throws Failure `client_not_found` */
+    disable: (call: TenantCall, clientId: string): Promise<Client> => setStatus(call, clientId, 'disabled'),
+
+    /** Lets a disabled client in again; what it had is gone. @throws Failure `client_not_found` */
+    enable: (call: TenantCall, clientId: string): Promise<Client> => setStatus(call, clientId, 'active'),
+
+    /** Removes a client with its secrets and all it was given. @throws Failure `client_not_found` */
+    async remove(call: TenantCall, clientId: string): Promise<void> {
+      await inTransaction(call, async (tx) => {
+        if (!(await store.lock(tx, clientId))) notFound(clientId);
+        await grants.revokeOfClient(tx, clientId);
+        await store.remove(tx, clientId);
+        await audit.record(tx, 'client.removed', target(clientId));
+      });
+    },
+
+    /**
+     * Keeps what a client registered about itself, or changed, through the core (RFC 7591, 7592), which has checked it.
+     * A client that the tenant made is not touched.
+     *
+     * @throws Failure `client_taken`
+     */
+    async saveRegistered(call: TenantCall, { client_id, client_name, client_secret, ...metadata }: ClientMetadata): Promise<void> {
+      const clientId = String(client_id);
+      const values = registeredValues(clientId, client_name, metadata);
+      await inTransaction(call, async (tx) => {
+        const [made] = await store.insert(tx, [{ ...values, tenantId: tx.tenantId }]);
+        if (!made) {
+          const known = (await store.lock(tx, clientId)) ?? notFound(clientId);
+          if (!known.registered) throw new Failure('client_taken', { clientId });
+          await store.update(tx, { ...values, status: known.status });
+        }
+        if (typeof client_secret === 'string') await secrets.keepOnly(tx, clientId, client_secret);
+        await audit.record(tx, made ? 'client.registered' : 'client.registration_updated', target(clientId));
+      });
+    },
+
+    /** How many clients of the tenant registered themselves. */
+    countRegistered: (call: TenantCall): Promise<number> => inTransaction(call, (tx) => store.countRegistered(tx)),
+
+    /** Those that exist of the named clients of several tenants, with live secret hashes, in the caller's transaction. */
+    findNamed: (tx: OperatorCall, clients: readonly { tenantId: TenantId; clientId: string }[], options?: { lock: boolean }) =>
+      store.findNamed(tx, clients, options),
+
+    /** All clients of several tenants but those that registered themselves, in the caller's transaction. */
+    clientsOfTenants: (tx: OperatorCall, tenantIds: readonly TenantId[]): Promise<store.OwnedClient[]> => store.listOf(tx, tenantIds),
+
+    /** Whether the core would take these values. @throws Failure `client_invalid` */
+    assertAccepted,
+
+    /**
+     * Clients of several tenants in few statements, in the caller's transaction; a secret only where one is given.
+     *
+     * @throws Failure `client_taken`
+     */
+    async createAll(tx: OperatorCall, clients: readonly { tenantId: TenantId; values: ClientValues; secret?: string | undefined }[]): Promise<void> {
+      for (const batch of batchesOf(clients, LIMITS.batchRows)) {
+        const made = await store.insert(
+          tx,
+          batch.map(({ tenantId, values }) => ({ ...values, tenantId })),
+        );
+        if (made.length < batch.length) throw new Failure('client_taken');
+        const given = batch.flatMap(({ tenantId, values, secret }) => (secret === undefined ? [] : [{ tenantId, clientId: values.clientId, secret }]));
+        if (given.length > 0) await secrets.insertSecrets(tx, given);
+      }
+      await audit.recordAll(
+        tx,
+        clients.map(({ tenantId, values }) => ({ tenantId, action: 'client.created', ...target(values.clientId) })),
+      );
+    },
+  };
+}
+
+export type ClientService = ReturnType<typeof createClientService>;
+
+/** @throws Failure `client_invalid` for a secret that the client could never use */
+export function assertTakesSecret({ metadata }: ClientValues): void {
+  const method = String(metadata['token_endpoint_auth_method']);
+  if (!usesSecret(metadata)) throw new Failure('client_invalid', { field: 'clientSecret', problem: `is of no use with ${method}` });
+}
+
+/** What the core keeps of a registration is RFC 7591 metadata; all that is ours is at its strictest. */
+function registeredValues(clientId: string, name: unknown, metadata: ClientMetadata): ClientValues {
+  const { client_id_issued_at: _, client_secret_expires_at: __, ...kept } = metadata;
+  const redirectUris = Array.isArray(metadata['redirect_uris']) ? (metadata['redirect_uris'] as string[]) : [];
+  const kind = kindOfRegistered(metadata);
+  return {
+    clientId,
+    kind,
+    name: plainName(String(name ?? clientId), LIMITS.nameChars) ?? clientId,
+    status: 'active',
+    firstParty: false,
+    registered: true,
+    metadata: kept,
+    pkceRequired: true,
+    profile: null,
+    legacyAssertions: false,
+    apiScopes: null,
+    allowedOrigins: kind === 'spa' ? [...new Set(redirectUris.flatMap((uri) => URL.parse(uri)?.origin ?? []).filter((origin) => origin !== 'null'))] : [],
+    allowedIps: [],
+    rateLimitPerMinute: null,
+  };
+}
+
+function notFound(clientId: string): never {
+  throw new Failure('client_not_found', { clientId });
+}

@@ -1,0 +1,220 @@
+import { inTransaction, type TenantCall } from '../../kernel/call.ts';
+import { Failure } from '../../kernel/failure.ts';
+import type { UserId } from '../../kernel/ids.ts';
+import type { AuditService } from '../audit/audit-service.ts';
+import type { Throttle } from '../sign-in/throttle.ts';
+import { withDefaults } from '../tenants/settings.ts';
+import type { BreachCheck } from './breach-check.ts';
+import type { CommonPasswords } from './common-passwords.ts';
+import { recogniseHash } from './foreign-hash.ts';
+import type { Hasher, StoredHash } from './hash.ts';
+import * as store from './password-store.ts';
+import { assertPassword } from './password-text.ts';
+import { problemsOf } from './policy.ts';
+
+export type PasswordServiceDeps = {
+  hasher: Hasher;
+  common: CommonPasswords;
+  isBreached: BreachCheck;
+  /** The counters of sign-in: guessing here and there is one guessing. */
+  throttle: Pick<Throttle, 'reserve' | 'deviceOf'>;
+  audit: Pick<AuditService, 'record' | 'recordRefusal'>;
+  /** Words that no password may lean on, beside the tenant's and the person's own. */
+  productWords?: readonly string[];
+};
+
+/** A password that may be set: it met the policy and is hashed. Good for the user it was made for. */
+export type ReadyPassword = { readonly userId: UserId; readonly stored: StoredHash };
+
+/** The passwords of users. Plain ones are hashed and forgotten; hashes never leave this room but for sign-in. */
+export function createPasswordService({
+  hasher,
+  common,
+  isBreached,
+  throttle,
+  audit,
+  productWords = ['gatehouse'],
+}: PasswordServiceDeps) {
+  async function subjectOf(call: TenantCall, userId: UserId): Promise<store.PasswordSubject> {
+    const subject = await store.findSubject(call, userId);
+    if (!subject) throw new Failure('user_not_found', { userId });
+    return subject;
+  }
+
+  async function opensOne(hashes: readonly StoredHash[], password: string): Promise<boolean> {
+    for (const stored of hashes) if (await hasher.verify(stored, password)) return true;
+    return false;
+  }
+
+  async function assertAllowed(
+    call: TenantCall,
+    userId: UserId,
+    subject: store.PasswordSubject,
+    password: string,
+    mayKeep: boolean,
+  ): Promise<void> {
+    assertPassword(password);
+    const policy = withDefaults(subject.settings).password;
+    const context = [subject.tenantName, subject.tenantSlug, subject.email, subject.username, ...productWords];
+    const problems = await problemsOf(password, policy, context, common);
+    if (problems.length > 0) throw new Failure('password_policy', { reasons: problems });
+    if (policy.refuseBreached && (await isBreached(password))) throw new Failure('password_breached');
+
+    const earlier =
+      policy.historySize > 0
+        ? await inTransaction(call, (tx) => store.listHistory(tx, userId, policy.historySize))
+        : [];
+    const current = subject.current && (policy.historySize > 0 || !mayKeep) ? [subject.current] : [];
+    if (await opensOne([...current, ...earlier], password))
+      throw new Failure('password_policy', { reasons: ['reused'] });
+  }
+
+  async function rememberOld(
+    tx: TenantCall,
+    userId: UserId,
+    { settings, current }: store.PasswordSubject,
+  ): Promise<void> {
+    const { historySize } = withDefaults(settings).password;
+    if (current && historySize > 0) await store.remember(tx, userId, current, historySize);
+  }
+
+  /**
+   * Checks and hashes a password for a user. It asks the breach service and hashes, so it is for a caller who opens the
+   * transaction afterwards.
+   *
+   * @throws Failure `password_policy` with `reasons`, `password_breached`, `invalid_input`, `user_not_found`, `busy`
+   */
+  async function prepare(call: TenantCall, userId: UserId, password: string): Promise<ReadyPassword> {
+    const subject = await subjectOf(call, userId);
+    // One that must be changed cannot be set again by the one who must change it.
+    await assertAllowed(call, userId, subject, password, subject.current?.mustChange !== true);
+    return { userId, stored: await hasher.hash(password) };
+  }
+
+  /** Puts another password in the place of the one that was seen, with its line in the audit trail; false: somebody was faster. */
+  async function swap(
+    tx: TenantCall,
+    userId: UserId,
+    subject: store.PasswordSubject,
+    stored: StoredHash,
+  ): Promise<boolean> {
+    if (!subject.current || !(await store.replace(tx, userId, subject.current, stored))) return false;
+    await rememberOld(tx, userId, subject);
+    await audit.record(tx, 'password.changed', { target: `user:${userId}` });
+    return true;
+  }
+
+  return {
+    prepare,
+
+    /**
+     * Sets a user's password, whatever was there before. The caller, who knows the occasion, writes the audit line.
+     *
+     * @param password plain, or what `prepare` gave
+     * @throws Failure what `prepare` throws
+     */
+    async set(
+      call: TenantCall,
+      userId: UserId,
+      password: string | ReadyPassword,
+      { mustChange = false } = {},
+    ): Promise<void> {
+      const ready =
+        typeof password === 'object' && password !== null ? password : await prepare(call, userId, password);
+      if (ready.userId !== userId) throw new Error('the password was prepared for another user');
+      await inTransaction(call, async (tx) => {
+        await rememberOld(tx, userId, await subjectOf(tx, userId));
+        await store.put(tx, userId, ready.stored, mustChange);
+      });
+    },
+
+    /**
+     * Sets a hash that another system made. It opens as it is; the next login replaces it with our own.
+     *
+     * @throws Failure `invalid_input` for a format or for parameters that this house does not execute
+     */
+    async setForeign(call: TenantCall, userId: UserId, hash: string, { mustChange = false } = {}): Promise<void> {
+      if (!recogniseHash(hash))
+        throw new Failure('invalid_input', { field: 'passwordHash', problem: 'is in no known format' });
+      await inTransaction(call, (tx) => store.put(tx, userId, { hash, pepperId: null, normalForm: null }, mustChange));
+    },
+
+    /** Whether a password opens a hash; see the hasher. Undefined costs the same work, and is a no. */
+    verify: (stored: StoredHash | undefined, password: string): Promise<boolean> => hasher.verify(stored, password),
+
+    /** A new hash of a password that was just found right, where the stored one is out of date and there is time for it. */
+    async refreshed(stored: StoredHash, password: string): Promise<StoredHash | undefined> {
+      if (!hasher.needsRehash(stored)) return undefined;
+      return hasher.hash(password).catch((error: unknown) => {
+        if (error instanceof Failure && error.code === 'busy') return undefined;
+        throw error;
+      });
+    },
+
+    /** Writes what `refreshed` gave, unless another login or a change of the password came first: then false. */
+    rehash: (tx: TenantCall, userId: UserId, seen: StoredHash, stored: StoredHash): Promise<boolean> =>
+      inTransaction(tx, (inner) => store.rehash(inner, userId, seen, stored)),
+
+    /**
+     * A signed-in person changes the password. Wrong current ones count as wrong logins do.
+     *
+     * @param deviceCookie the browser's, so that strangers who guess cannot keep the owner from it
+     * @throws Failure `invalid_credentials` when the current one is wrong, `rate_limited` after too many such,
+     *   `conflict` when it was changed at the same moment, and what `prepare` throws
+     */
+    async change(
+      call: TenantCall,
+      userId: UserId,
+      { current, next, deviceCookie }: { current: string; next: string; deviceCookie?: string | undefined },
+    ): Promise<void> {
+      assertPassword(current, 'currentPassword');
+      assertPassword(next, 'newPassword');
+      const subject = await subjectOf(call, userId);
+      const deviceId = await throttle.deviceOf(call, deviceCookie, userId);
+      const attempt = await throttle.reserve(call, {
+        guessed: { userId },
+        deviceId,
+        lockout: withDefaults(subject.settings).lockout,
+      });
+      const usable = attempt.held || !subject.active ? undefined : subject.current;
+      const right = await attempt.orGiveBack(hasher.verify(usable, current));
+      if (!right) {
+        await audit.recordRefusal(call, 'password.change_refused', {
+          target: `user:${userId}`,
+          details: { reason: attempt.held ? 'held' : 'wrong_credentials' },
+        });
+        throw attempt.held
+          ? new Failure('rate_limited', { retryAfter: attempt.retryAfter })
+          : new Failure('invalid_credentials');
+      }
+      await attempt.succeed();
+      await assertAllowed(call, userId, subject, next, false);
+      const stored = await hasher.hash(next);
+      await inTransaction(call, async (tx) => {
+        if (!(await swap(tx, userId, subject, stored))) throw new Failure('conflict', { userId });
+      });
+    },
+
+    /**
+     * Replaces a password that had to be changed, for sign-in, which has checked it.
+     *
+     * @param seen the hash that sign-in saw: a password that was changed since then stays
+     * @returns false when it is not there any more
+     * @throws Failure what `prepare` throws
+     */
+    async renew(
+      call: TenantCall,
+      userId: UserId,
+      seen: (stored: StoredHash) => boolean,
+      password: string,
+    ): Promise<boolean> {
+      const subject = await subjectOf(call, userId);
+      if (!subject.active || !subject.current || !seen(subject.current)) return false;
+      await assertAllowed(call, userId, subject, password, false);
+      const stored = await hasher.hash(password);
+      return inTransaction(call, (tx) => swap(tx, userId, subject, stored));
+    },
+  };
+}
+
+export type PasswordService = ReturnType<typeof createPasswordService>;

@@ -1,0 +1,69 @@
+import type { Knex } from 'knex';
+import type { OperatorCall } from '../kernel/call.ts';
+import type { TenantId } from '../kernel/ids.ts';
+import { createAccessService } from './access/access-service.ts';
+import { createApiService } from './apis/api-service.ts';
+import { createAuditService } from './audit/audit-service.ts';
+import { createClientService, type ValidateMetadata } from './clients/client-service.ts';
+import { createSigningKeyService } from './keys/signing-key-service.ts';
+import { createTenantKeyService } from './keys/tenant-key-service.ts';
+import { createBreachCheck, type FetchText } from './passwords/breach-check.ts';
+import { createCommonPasswords } from './passwords/common-passwords.ts';
+import { createHasher, type HashRun } from './passwords/hash.ts';
+import { createPasswordService } from './passwords/password-service.ts';
+import { createSessionService } from './sessions/session-service.ts';
+import { createDeviceCookies } from './sign-in/device-cookie.ts';
+import { createSignIn } from './sign-in/sign-in-service.ts';
+import { createThrottle } from './sign-in/throttle.ts';
+import { createTenantService } from './tenants/tenant-service.ts';
+import { createUserService } from './users/user-service.ts';
+
+export type ServiceSettings = {
+  masterKeys: readonly Buffer[];
+  ARGON2_MEMORY_KIB: number;
+  ARGON2_PASSES: number;
+  PASSWORD_PEPPER?: string | undefined;
+  PASSWORD_PEPPERS_PREVIOUS: readonly string[];
+  BREACH_CHECK_URL?: string | undefined;
+};
+
+export type ServiceDeps = {
+  config: ServiceSettings;
+  /** A small pool for the counters of refused attempts. */
+  counters: Knex;
+  fetchText: FetchText;
+  onHash(run: HashRun): void;
+  validateMetadata: ValidateMetadata;
+  platformTenant(call: OperatorCall): Promise<TenantId>;
+};
+
+/** Builds every room, in the order in which they need each other. */
+export function createServices({ config, counters, fetchText, onHash, validateMetadata, platformTenant }: ServiceDeps) {
+  const audit = createAuditService();
+  const tenantKeys = createTenantKeyService(config.masterKeys);
+  const signingKeys = createSigningKeyService({ tenantKeys, audit });
+  const access = createAccessService({ audit });
+  const tenants = createTenantService({ audit, access, tenantKeys });
+  const sessions = createSessionService({ audit });
+  const devices = createDeviceCookies({ keys: tenantKeys });
+  const throttle = createThrottle({ counters, devices });
+  const hasher = createHasher({
+    memoryKib: config.ARGON2_MEMORY_KIB,
+    passes: config.ARGON2_PASSES,
+    pepper: keyOf(config.PASSWORD_PEPPER),
+    previousPeppers: config.PASSWORD_PEPPERS_PREVIOUS.flatMap((pepper) => keyOf(pepper) ?? []),
+    onRun: onHash,
+  });
+  const common = createCommonPasswords();
+  const isBreached = createBreachCheck({ url: config.BREACH_CHECK_URL, fetchText });
+  const passwords = createPasswordService({ hasher, common, isBreached, throttle, audit });
+  const users = createUserService({ audit, access, sessions, passwords });
+  const apis = createApiService({ audit });
+  const clients = createClientService({ audit, tenantKeys, grants: sessions, validateMetadata });
+  const signIn = createSignIn({ passwords, throttle, devices, keys: tenantKeys, audit, platformTenant });
+  return { audit, tenantKeys, signingKeys, access, tenants, sessions, passwords, users, apis, clients, signIn };
+}
+
+const keyOf = (text: string | undefined) => (text === undefined ? undefined : Buffer.from(text, 'base64url'));
+
+export type Services = ReturnType<typeof createServices>;

@@ -1,0 +1,208 @@
+import { inTransaction, type OperatorCall, type TenantCall } from '../../kernel/call.ts';
+import { Failure } from '../../kernel/failure.ts';
+import type { TenantId } from '../../kernel/ids.ts';
+import { LIMITS } from '../../kernel/limits.ts';
+import type { AuditService } from '../audit/audit-service.ts';
+import type { TenantKeyService } from '../keys/tenant-key-service.ts';
+import type { PasswordService } from '../passwords/password-service.ts';
+import { assertPassword } from '../passwords/password-text.ts';
+import { DEFAULT_SETTINGS } from '../tenants/settings.ts';
+import type { DeviceCookies } from './device-cookie.ts';
+import { nameOf, readIdentifier } from './identifier.ts';
+import * as store from './sign-in-store.ts';
+import { type Action, nextAction, type Standing, vouchedOf } from './steps.ts';
+import type { AddressReservation, Attempt, Reservation, Throttle } from './throttle.ts';
+import { createTickets } from './ticket.ts';
+import type { Vouched } from './tokens.ts';
+
+export type SignInDeps = {
+  passwords: Pick<PasswordService, 'verify' | 'refreshed' | 'rehash' | 'renew'>;
+  throttle: Throttle;
+  devices: DeviceCookies;
+  keys: Pick<TenantKeyService, 'keyFor'>;
+  audit: Pick<AuditService, 'record' | 'recordRefusal'>;
+  /** The tenant that keeps count and trail of logins that name neither a tenant nor an account. */
+  platformTenant(call: OperatorCall): Promise<TenantId>;
+};
+
+/** What is shown at the door. `deviceCookie` is the browser's value, as `Outcome.deviceCookie` gave it once. */
+export type Presented = { identifier: string; password: string; deviceCookie?: string | undefined };
+
+/** How a sign-in goes on. `vouched` is a login only when it is signed in; before that it says who is on the way. */
+export type Outcome = { tenantId: TenantId; vouched: Vouched; deviceCookie: string } & (
+  | { kind: 'signed-in' }
+  | { kind: 'action-needed'; action: Action; ticket: string }
+);
+
+/** Whom an attempt is at. */
+type Target = Reservation & { account: store.Account | undefined };
+
+/** An attempt whose password was right. */
+type Opened = { call: TenantCall; account: store.Account; attempt: Attempt };
+
+/**
+ * The one way in: identifier, password, required actions, signed in. All contracts, the pages and the console call it;
+ * limits, equal work and the audit trail live here.
+ *
+ * Every refusal of a login is `invalid_credentials`, for an unknown name, a wrong password, a user who is not active or
+ * has no password, and after too many guesses. Each takes the same statements and exactly one verification.
+ */
+export function createSignIn({ passwords, throttle, devices, keys, audit, platformTenant }: SignInDeps) {
+  const tickets = createTickets({ keys });
+
+  async function targetOf(
+    call: TenantCall,
+    found: store.Found | undefined,
+    name: string,
+    cookie: string | undefined,
+  ): Promise<Target> {
+    const account = found?.account;
+    return {
+      account,
+      guessed: account ? { userId: account.userId } : { name },
+      deviceId: await throttle.deviceOf(call, cookie, account?.userId),
+      lockout: found?.tenant.lockout ?? DEFAULT_SETTINGS.lockout,
+    };
+  }
+
+  /** Looks at the password of one account, or goes through the same motions where there is none. */
+  async function attemptAt(
+    call: TenantCall,
+    target: Target,
+    password: string,
+    address: AddressReservation,
+  ): Promise<Opened | undefined> {
+    const { account, deviceId } = target;
+    const attempt = await throttle.reserve(call, target);
+    const closed = attempt.held ? 'held' : whyClosed(account);
+    const stored = closed === undefined ? account?.password : undefined;
+    const right = await attempt.orGiveBack(passwords.verify(stored, password), address);
+    if (right && account) return { call, account, attempt };
+    await audit.recordRefusal(call, 'sign_in.refused', {
+      ...(account && { target: `user:${account.userId}` }),
+      details: { reason: closed ?? 'wrong_credentials', knownDevice: deviceId !== undefined },
+    });
+    return undefined;
+  }
+
+  /** The password was right: the next step, or the end. */
+  async function proceed(
+    { call, account, attempt }: Opened,
+    { password, deviceCookie }: Presented,
+    address: AddressReservation,
+  ): Promise<Outcome> {
+    const standing: Standing = { account, amr: ['pwd'], authTime: call.now };
+    const action = nextAction(standing);
+    const seen = action ? undefined : account.password;
+    const fresh = seen && (await passwords.refreshed(seen, password));
+    if (!action) {
+      await inTransaction(call, async (tx) => {
+        if (seen && fresh) await passwords.rehash(tx, account.userId, seen, fresh);
+        await enter(tx, account);
+      });
+    }
+    await attempt.succeed(address);
+    return outcomeOf(call, standing, action, deviceCookie);
+  }
+
+  async function enter(tx: TenantCall, account: store.Account): Promise<void> {
+    const age = tx.now.getTime() - (account.lastSignInAt?.getTime() ?? 0);
+    // To the minute: programs that log in all the time do not write the user's row each time.
+    if (age >= LIMITS.lastSignInMs) await store.touch(tx, account.userId);
+    await audit.record(tx, 'sign_in.succeeded', { target: `user:${account.userId}` });
+  }
+
+  async function outcomeOf(
+    call: TenantCall,
+    standing: Standing,
+    action: Action | undefined,
+    cookie: string | undefined,
+  ): Promise<Outcome> {
+    const common = {
+      tenantId: call.tenantId,
+      vouched: vouchedOf(standing),
+      deviceCookie: await devices.remember(call, cookie, standing.account.userId),
+    };
+    if (!action) return { ...common, kind: 'signed-in' };
+    return { ...common, kind: 'action-needed', action, ticket: await tickets.write(call, action, standing) };
+  }
+
+  return {
+    /**
+     * Signs in at the call's tenant.
+     *
+     * @throws Failure `invalid_credentials`; `rate_limited` after too many refusals of the address, whatever the account;
+     *   `busy`; `invalid_input` for what is not two well-formed strings
+     */
+    async withPassword(call: TenantCall, presented: Presented): Promise<Outcome> {
+      const identifier = readIdentifier(presented.identifier);
+      assertPassword(presented.password);
+      const found = await store.findByIdentifier(call, identifier);
+      const target = await targetOf(call, found, nameOf(identifier), presented.deviceCookie);
+      const address = target.deviceId === undefined ? await throttle.reserveAddress(call) : [];
+      const opened = await attemptAt(call, target, presented.password, address);
+      if (!opened) throw new Failure('invalid_credentials');
+      return proceed(opened, presented, address);
+    },
+
+    /**
+     * Signs in where the tenant was not named: at the only active account with that e-mail address. Where there are
+     * several, at most five of them, the password is tried at each. One wrong there counts as a guess there.
+     *
+     * @throws Failure `tenant_choice` with `tenants` when it opened more than one; what `withPassword` throws
+     */
+    async withPasswordAnywhere(call: OperatorCall, presented: Presented): Promise<Outcome> {
+      const identifier = readIdentifier(presented.identifier);
+      assertPassword(presented.password);
+      const found = await store.listCandidates(call, identifier, LIMITS.signInCandidates);
+      const places: (store.Found | undefined)[] = found.length > 0 ? found : [undefined];
+      const opened: (Opened & { tenant: store.TenantOfAccount })[] = [];
+      let address: AddressReservation | undefined;
+      for (const place of places) {
+        const there: TenantCall = { ...call, tenantId: place?.tenant.id ?? (await platformTenant(call)) };
+        const target = await targetOf(there, place, nameOf(identifier), presented.deviceCookie);
+        if (target.deviceId === undefined) address ??= await throttle.reserveAddress(call);
+        const attempt = await attemptAt(there, target, presented.password, address ?? []);
+        if (attempt && place) opened.push({ ...attempt, tenant: place.tenant });
+      }
+      const [only, ...others] = opened;
+      if (!only) throw new Failure('invalid_credentials');
+      if (others.length === 0) return proceed(only, presented, address ?? []);
+      await only.attempt.succeed(address);
+      for (const { attempt } of others) await attempt.succeed();
+      throw new Failure('tenant_choice', {
+        tenants: opened.map(({ tenant: { id, slug, name } }) => ({ id, slug, name })),
+      });
+    },
+
+    /**
+     * Goes on after `action-needed: new-password`. The ticket is good for one new password within ten minutes.
+     *
+     * @throws Failure `sign_in_expired`, and what `passwords.prepare` throws: the ticket is then still good
+     */
+    async withNewPassword(
+      call: TenantCall,
+      given: { ticket: string; password: string; deviceCookie?: string | undefined },
+    ): Promise<Outcome> {
+      assertPassword(given.password);
+      const ticket = await tickets.read(call, 'new-password', given.ticket);
+      if (!ticket || !(await passwords.renew(call, ticket.userId, ticket.isFor, given.password)))
+        throw new Failure('sign_in_expired');
+      const found = await store.findById(call, ticket.userId);
+      if (found?.account?.status !== 'active') throw new Failure('sign_in_expired');
+      const standing: Standing = { account: found.account, amr: ticket.amr, authTime: ticket.authTime };
+      const action = nextAction(standing);
+      if (!action) await inTransaction(call, (tx) => enter(tx, standing.account));
+      return outcomeOf(call, standing, action, given.deviceCookie);
+    },
+  };
+}
+
+export type SignIn = ReturnType<typeof createSignIn>;
+
+/** Why no password opens the account, for the audit trail only. */
+function whyClosed(account: store.Account | undefined): string | undefined {
+  if (!account) return 'unknown';
+  if (account.status !== 'active') return account.status;
+  return account.password ? undefined : 'no_password';
+}

@@ -1,0 +1,91 @@
+import type { OperatorCall, TenantCall } from '../../kernel/call.ts';
+import type { TenantId, UserId } from '../../kernel/ids.ts';
+import type { StoredHash } from '../passwords/hash.ts';
+import { type OwnSettings, withDefaults } from '../tenants/settings.ts';
+import type { UserStatus } from '../users/user.ts';
+import type { Lockout } from './throttle.ts';
+
+/** All that a sign-in decides by. */
+export type Account = {
+  userId: UserId;
+  status: UserStatus;
+  lastSignInAt: Date | null;
+  /** Undefined where the person has no password. */
+  password: (StoredHash & { mustChange: boolean }) | undefined;
+};
+
+export type TenantOfAccount = { id: TenantId; slug: string; name: string; lockout: Lockout };
+
+/** Which account a name leads to. The account is undefined where there is none, or where the tenant is not active. */
+export type Found = { tenant: TenantOfAccount; account: Account | undefined };
+
+/** What a person may type to say who they are, in its canonical form. */
+export type Identifier = { email: string } | { username: string } | { neither: string };
+
+type Row = {
+  tenant_id: TenantId;
+  slug: string;
+  tenant_name: string;
+  tenant_active: boolean;
+  settings: OwnSettings;
+  user_id: UserId | null;
+  status: UserStatus;
+  last_sign_in_at: Date | null;
+  hash: string | null;
+  pepper_id: string | null;
+  normal_form: 'NFC' | null;
+  must_change: boolean;
+};
+
+const COLUMNS = `tenant_id, slug, tenant_name, tenant_active, settings, user_id, status, last_sign_in_at,
+  hash, pepper_id, normal_form, must_change`;
+
+function toFound(row: Row): Found {
+  const tenant = {
+    id: row.tenant_id,
+    slug: row.slug,
+    name: row.tenant_name,
+    lockout: withDefaults(row.settings).lockout,
+  };
+  if (row.user_id === null || !row.tenant_active) return { tenant, account: undefined };
+  const password =
+    row.hash === null
+      ? undefined
+      : { hash: row.hash, pepperId: row.pepper_id, normalForm: row.normal_form, mustChange: row.must_change };
+  return { tenant, account: { userId: row.user_id, status: row.status, lastSignInAt: row.last_sign_in_at, password } };
+}
+
+/** One statement, whatever is asked for. Undefined when the tenant itself does not exist. */
+export async function findByIdentifier(
+  { db, tenantId }: TenantCall,
+  identifier: Identifier,
+): Promise<Found | undefined> {
+  const { rows } = await db.raw<{ rows: Row[] }>(`select ${COLUMNS} from sign_in_account(?, ?, ?)`, [
+    tenantId,
+    'email' in identifier ? identifier.email : null,
+    'username' in identifier ? identifier.username : null,
+  ]);
+  return rows[0] && toFound(rows[0]);
+}
+
+export async function findById({ db, tenantId }: TenantCall, userId: UserId): Promise<Found | undefined> {
+  const { rows } = await db.raw<{ rows: Row[] }>(`select ${COLUMNS} from sign_in_account_by_id(?, ?)`, [
+    tenantId,
+    userId,
+  ]);
+  return rows[0] && toFound(rows[0]);
+}
+
+/** The active accounts of an e-mail address in all active tenants, the oldest first. */
+export async function listCandidates({ db }: OperatorCall, identifier: Identifier, limit: number): Promise<Found[]> {
+  const { rows } = await db.raw<{ rows: Row[] }>(`select ${COLUMNS} from sign_in_candidates(?, ?)`, [
+    'email' in identifier ? identifier.email : null,
+    limit,
+  ]);
+  return rows.map(toFound);
+}
+
+/** Notes that somebody signed in. */
+export async function touch({ db, tenantId, now }: TenantCall, userId: UserId): Promise<void> {
+  await db('users').where({ tenant_id: tenantId, id: userId }).update({ last_sign_in_at: now });
+}

@@ -1,0 +1,191 @@
+import { Failure } from '../../kernel/failure.ts';
+import { LIMITS } from '../../kernel/limits.ts';
+import { canonicalLocale, canonicalTimezone, isWebUrl, plainName } from '../../kernel/text.ts';
+
+/** How a tenant differs from the rest. Durations in seconds. */
+export type TenantSettings = {
+  /** Language of pages and letters where a person has none of their own (BCP 47). */
+  locale: string;
+  /** IANA name. */
+  timezone: string;
+  branding: {
+    /** Stands on the pages; the tenant's name when it is not set. */
+    displayName?: string;
+    logoUrl?: string;
+    /** `#rrggbb`, as the other colours. */
+    primaryColor?: string;
+    accentColor?: string;
+    backgroundColor?: string;
+  };
+  password: {
+    minLength: number;
+    maxLength: number;
+    requireUppercase: boolean;
+    requireLowercase: boolean;
+    requireDigit: boolean;
+    requireSpecial: boolean;
+    /** How many earlier passwords may not come back. */
+    historySize: number;
+    refuseCommon: boolean;
+    /** Asks the range service of BREACH_CHECK_URL, where the node has one. */
+    refuseBreached: boolean;
+  };
+  lockout: { maxAttempts: number; windowSeconds: number; durationSeconds: number };
+  tokens: {
+    /** Signs ID tokens, and the access tokens of our own API. */
+    signingAlg: 'RS256' | 'ES256';
+    accessTokenSeconds: number;
+    refreshTokenSeconds: number;
+    /** How long a refresh token gives the same successor again; REFRESH_REUSE_GRACE of the node when it is not set. */
+    refreshGraceSeconds?: number;
+    idTokenSeconds: number;
+  };
+  sessions: { idleSeconds: number; absoluteSeconds: number };
+  registration: { selfService: boolean; dynamicClients: boolean };
+  claims: {
+    /** Claims of `profile`, `email`, … only where OIDC Core §5.4 has them: userinfo, not the ID token. */
+    conformIdTokenClaims: boolean;
+  };
+};
+
+export const DEFAULT_SETTINGS: TenantSettings = {
+  locale: 'en',
+  timezone: 'UTC',
+  branding: {},
+  password: {
+    minLength: LIMITS.passwordMinChars,
+    maxLength: LIMITS.passwordMaxChars,
+    requireUppercase: false,
+    requireLowercase: false,
+    requireDigit: false,
+    requireSpecial: false,
+    historySize: 0,
+    refuseCommon: true,
+    refuseBreached: true,
+  },
+  lockout: { maxAttempts: 10, windowSeconds: 900, durationSeconds: 900 },
+  tokens: { signingAlg: 'RS256', accessTokenSeconds: 900, refreshTokenSeconds: 14 * 86_400, idTokenSeconds: 3_600 },
+  sessions: { idleSeconds: 7 * 86_400, absoluteSeconds: 30 * 86_400 },
+  registration: { selfService: false, dynamicClients: false },
+  claims: { conformIdTokenClaims: true },
+};
+
+type Sparse<T> = { [Key in keyof T]?: (NonNullable<T[Key]> extends object ? Sparse<NonNullable<T[Key]>> : T[Key]) | undefined };
+type Erasable<T> = {
+  [Key in keyof T]?: (NonNullable<T[Key]> extends object ? Erasable<NonNullable<T[Key]>> : T[Key] | null) | undefined;
+};
+
+/** Only what a tenant has set itself: how settings are stored, and written in a file. */
+export type OwnSettings = Sparse<TenantSettings>;
+
+/** A change of settings: a value sets, null goes back to the default, what is left out stays. */
+export type SettingsChange = Erasable<TenantSettings>;
+
+type Leaf<T> = { [Key in keyof T & string]-?: NonNullable<T[Key]> extends object ? `${Key}.${Leaf<NonNullable<T[Key]>>}` : Key }[keyof T &
+  string];
+
+/** The value as it is stored, or undefined when it is not allowed. */
+type Rule = (value: unknown) => unknown;
+
+const flag: Rule = (value) => (typeof value === 'boolean' ? value : undefined);
+const whole =
+  (min: number, max: number): Rule =>
+  (value) =>
+    Number.isInteger(value) && (value as number) >= min && (value as number) <= max ? value : undefined;
+const text =
+  (read: (value: string) => string | undefined): Rule =>
+  (value) =>
+    typeof value === 'string' ? read(value) : undefined;
+const color = text((value) => (/^#[0-9a-f]{6}$/i.test(value) ? value.toLowerCase() : undefined));
+
+const YEAR = 366 * 86_400;
+
+/** Every setting there is, in the order in which they are written. A setting without a rule does not compile. */
+const RULES: Record<Leaf<TenantSettings>, Rule> = {
+  locale: text(canonicalLocale),
+  timezone: text(canonicalTimezone),
+  'branding.displayName': text((value) => plainName(value, LIMITS.nameChars)),
+  'branding.logoUrl': text((value) => (isWebUrl(value, LIMITS.redirectUriChars) ? value : undefined)),
+  'branding.primaryColor': color,
+  'branding.accentColor': color,
+  'branding.backgroundColor': color,
+  'password.minLength': whole(LIMITS.passwordMinChars, LIMITS.passwordMaxChars),
+  'password.maxLength': whole(64, LIMITS.passwordMaxChars),
+  'password.requireUppercase': flag,
+  'password.requireLowercase': flag,
+  'password.requireDigit': flag,
+  'password.requireSpecial': flag,
+  'password.historySize': whole(0, LIMITS.passwordHistory),
+  'password.refuseCommon': flag,
+  'password.refuseBreached': flag,
+  'lockout.maxAttempts': whole(3, 100),
+  'lockout.windowSeconds': whole(60, 86_400),
+  'lockout.durationSeconds': whole(60, 86_400),
+  'tokens.signingAlg': (value) => (value === 'RS256' || value === 'ES256' ? value : undefined),
+  'tokens.accessTokenSeconds': whole(60, 86_400),
+  'tokens.refreshTokenSeconds': whole(300, YEAR),
+  'tokens.refreshGraceSeconds': whole(0, 60),
+  'tokens.idTokenSeconds': whole(60, 86_400),
+  'sessions.idleSeconds': whole(300, YEAR),
+  'sessions.absoluteSeconds': whole(300, YEAR),
+  'registration.selfService': flag,
+  'registration.dynamicClients': flag,
+  'claims.conformIdTokenClaims': flag,
+};
+
+const isGroup = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** `{ tokens: { idTokenSeconds: 60 } }` as `tokens.idTokenSeconds` and 60; settings have two levels. */
+function leavesOf(settings: object): [path: string, value: unknown][] {
+  return Object.entries(settings).flatMap(([key, value]) =>
+    isGroup(value) ? Object.entries(value).map(([inner, item]): [string, unknown] => [`${key}.${inner}`, item]) : [[key, value] as [string, unknown]],
+  );
+}
+
+function fromLeaves(leaves: ReadonlyMap<string, unknown>): OwnSettings {
+  const settings: Record<string, Record<string, unknown> | unknown> = {};
+  for (const path of Object.keys(RULES)) {
+    if (!leaves.has(path)) continue;
+    const [group, key] = path.split('.') as [string, string?];
+    if (key === undefined) settings[group] = leaves.get(path);
+    else settings[group] = { ...(settings[group] as object | undefined), [key]: leaves.get(path) };
+  }
+  return settings as OwnSettings;
+}
+
+/** The settings with the defaults of this version where the tenant has set nothing. */
+export function withDefaults(own: OwnSettings): TenantSettings {
+  const leaves = new Map([...leavesOf(DEFAULT_SETTINGS), ...leavesOf(own)]);
+  return { ...DEFAULT_SETTINGS, ...(fromLeaves(leaves) as TenantSettings) };
+}
+
+/**
+ * Puts a change over what the tenant has set.
+ *
+ * @throws Failure `invalid_input` that names the first setting that does not exist or has a wrong value
+ */
+export function changeSettings(own: OwnSettings, change: SettingsChange): OwnSettings {
+  const leaves = new Map(leavesOf(own));
+  for (const [path, value] of leavesOf(change)) {
+    if (value === undefined) continue;
+    const rule = Object.hasOwn(RULES, path) ? RULES[path as Leaf<TenantSettings>] : undefined;
+    if (!rule) throw new Failure('invalid_input', { field: `settings.${path}`, problem: 'is no setting' });
+    const stored = value === null ? null : rule(value);
+    if (stored === undefined) throw new Failure('invalid_input', { field: `settings.${path}`, problem: 'has a value that is not allowed' });
+    if (stored === null) leaves.delete(path);
+    else leaves.set(path, stored);
+  }
+  const changed = fromLeaves(leaves);
+  assertConsistent(withDefaults(changed));
+  return changed;
+}
+
+function assertConsistent({ password, sessions }: TenantSettings): void {
+  if (password.minLength > password.maxLength) {
+    throw new Failure('invalid_input', { field: 'settings.password.minLength', problem: 'is above the maximum' });
+  }
+  if (sessions.idleSeconds > sessions.absoluteSeconds) {
+    throw new Failure('invalid_input', { field: 'settings.sessions.idleSeconds', problem: 'is above the absolute end' });
+  }
+}

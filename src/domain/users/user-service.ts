@@ -1,0 +1,201 @@
+import { batchesOf } from '../../kernel/batches.ts';
+import { canonicalEmail } from '../../kernel/canonical.ts';
+import { inOperatorTransaction, inTransaction, type OperatorCall, type TenantCall } from '../../kernel/call.ts';
+import { Failure } from '../../kernel/failure.ts';
+import { newId, type TenantId, type UserId } from '../../kernel/ids.ts';
+import { LIMITS } from '../../kernel/limits.ts';
+import { likePattern, type Page, type PageQuery, pageWindow } from '../../kernel/page.ts';
+import type { AccessService } from '../access/access-service.ts';
+import type { AuditService } from '../audit/audit-service.ts';
+import {
+  assertChangeable,
+  checkedEmail,
+  checkedProfile,
+  checkedUser,
+  identifierOf,
+  type Profile,
+  type User,
+  type UserDraft,
+  type UserStatus,
+  type UserValues,
+} from './user.ts';
+import * as store from './user-store.ts';
+
+/** Ends all sessions of a user, with every token that hangs on them. */
+export type SessionEnder = { endAll(tx: TenantCall, userId: UserId, reason: 'user_suspended' | 'user_deactivated'): Promise<unknown> };
+/** Sets a user's password by the tenant's policy. */
+export type PasswordSetter = { set(tx: TenantCall, userId: UserId, password: string): Promise<unknown> };
+
+export type UserServiceDeps = { audit: AuditService; access: AccessService; sessions: SessionEnder; passwords: PasswordSetter };
+
+export type UserQuery = PageQuery & { status?: UserStatus | undefined; search?: string | undefined; sort?: string | undefined };
+
+/** The people of a tenant. */
+export function createUserService({ audit, access, sessions, passwords }: UserServiceDeps) {
+  const target = (id: UserId) => ({ target: `user:${id}` });
+
+  /** Locks a user who may change, lets `work` do so, and says so in the audit trail; nothing when nothing changes. */
+  async function change(call: TenantCall, id: UserId, action: string, decide: (user: User) => Partial<UserValues>): Promise<User> {
+    return orTaken(() =>
+      inTransaction(call, async (tx) => {
+        const user = (await store.lock(tx, id)) ?? notFound(id);
+        assertChangeable(user);
+        const values = decide(user);
+        const keys = Object.keys(values).filter((key) => key in user && values[key as keyof UserValues] !== user[key as keyof User]);
+        if (keys.length === 0) return user;
+        const changed = await store.update(tx, id, values);
+        await audit.record(tx, action, { ...target(id), details: { changed: keys } });
+        return changed;
+      }),
+    );
+  }
+
+  /** Ends the sessions before the status changes: back-channel logouts are read from what is still there. */
+  async function bar(call: TenantCall, id: UserId, status: 'suspended' | 'deactivated'): Promise<User> {
+    return inTransaction(call, async (tx) => {
+      const user = (await store.lock(tx, id)) ?? notFound(id);
+      if (user.status === status) return user;
+      assertChangeable(user);
+      if (user.status === 'active') await access.assertAdminRemains(tx, id);
+      await sessions.endAll(tx, id, `user_${status}`);
+      const barred = await store.update(tx, id, { status });
+      await audit.record(tx, `user.${status}`, target(id));
+      return barred;
+    });
+  }
+
+  return {
+    /**
+     * Makes a user, with a password and roles where they are given.
+     *
+     * @throws Failure `invalid_input`, `email_taken`, `username_taken`; what `passwords.set` and `access.setUserRoles` throw
+     */
+    async create(call: TenantCall, { password, roles, ...draft }: UserDraft & { password?: string | undefined; roles?: readonly string[] | undefined }): Promise<User> {
+      const values = checkedUser(draft);
+      return orTaken(() =>
+        inTransaction(call, async (tx) => {
+          const [made] = await store.insert(tx, [{ ...values, tenantId: tx.tenantId, id: newId<UserId>() }]);
+          const { user } = made!;
+          await audit.record(tx, 'user.created', target(user.id));
+          if (password !== undefined) await passwords.set(tx, user.id, password);
+          if (roles && roles.length > 0) await access.setUserRoles(tx, user.id, roles);
+          return user;
+        }),
+      );
+    },
+
+    /** @throws Failure `user_not_found` */
+    async get(call: TenantCall, id: UserId): Promise<User> {
+      return (await inTransaction(call, (tx) => store.find(tx, id))) ?? notFound(id);
+    },
+
+    /** The user whom an e-mail address or user name means here, whatever way it is written. */
+    async findByIdentifier(call: TenantCall, raw: string): Promise<User | undefined> {
+      const identifier = identifierOf(raw);
+      return identifier && inTransaction(call, (tx) => store.findByIdentifier(tx, identifier));
+    },
+
+    /** Users of active tenants who have an e-mail address: a login that names no tenant asks. 50 at most. */
+    async findByEmailAnywhere(call: OperatorCall, raw: string): Promise<store.OwnedUser[]> {
+      const email = canonicalEmail(raw);
+      return email === undefined ? [] : inOperatorTransaction(call, (tx) => store.findAnywhere(tx, email, LIMITS.tenantChoices));
+    },
+
+    /**
+     * A page of users; the newest first unless `sort` says otherwise (`createdAt`, `email`, `lastName`, with `-` for
+     * descending). `search` looks into e-mail address and names.
+     *
+     * @throws Failure `invalid_input`
+     */
+    async list(call: TenantCall, { status, search, sort = '-createdAt', ...query }: UserQuery = {}): Promise<Page<User>> {
+      if (!store.isUserOrder(sort)) throw new Failure('invalid_input', { field: 'sort' });
+      const window = pageWindow(query);
+      const filter = { status, like: search === undefined ? undefined : likePattern(search) };
+      const { items, total } = await inTransaction(call, (tx) => store.list(tx, filter, sort, window));
+      return { items, total, page: window.page, pageSize: window.limit };
+    },
+
+    /**
+     * Changes what a person says of themselves. A new phone number is not verified.
+     *
+     * @throws Failure `user_not_found`, `user_deactivated`, `invalid_input`, `username_taken`
+     */
+    async updateProfile(call: TenantCall, id: UserId, profile: Profile): Promise<User> {
+      const checked = checkedProfile(profile);
+      return change(call, id, 'user.updated', (user) => ({
+        ...checked,
+        ...(checked.phone !== undefined && checked.phone !== user.phone && { phoneVerified: false }),
+      }));
+    },
+
+    /**
+     * Gives a user another e-mail address; who may vouch for it says whether it is verified.
+     *
+     * @throws Failure `user_not_found`, `user_deactivated`, `invalid_input`, `email_taken`
+     */
+    async changeEmail(call: TenantCall, id: UserId, raw: string, { verified = false } = {}): Promise<User> {
+      const email = checkedEmail(raw);
+      return change(call, id, 'user.email_changed', () => ({ ...email, emailVerified: verified }));
+    },
+
+    /** Notes what was proven or withdrawn about a user's e-mail address or phone. @throws Failure `user_not_found`, `user_deactivated` */
+    setVerified: (call: TenantCall, id: UserId, { email, phone }: { email?: boolean | undefined; phone?: boolean | undefined }): Promise<User> =>
+      change(call, id, 'user.verified', (user) => ({
+        ...(email !== undefined && { emailVerified: email }),
+        ...(phone !== undefined && { phoneVerified: phone && user.phone !== null }),
+      })),
+
+    /**
+     * Bars a user from signing in and ends every session of theirs at once. Suspending twice is one suspension.
+     *
+     * @throws Failure `user_not_found`, `user_deactivated`, `last_admin`
+     */
+    suspend: (call: TenantCall, id: UserId): Promise<User> => bar(call, id, 'suspended'),
+
+    /** Removes a user for good; the row stays for the audit trail. @throws Failure `user_not_found`, `last_admin` */
+    deactivate: (call: TenantCall, id: UserId): Promise<User> => bar(call, id, 'deactivated'),
+
+    /** Lets a pending or suspended user sign in. @throws Failure `user_not_found`, `user_deactivated` */
+    reactivate: (call: TenantCall, id: UserId): Promise<User> => change(call, id, 'user.reactivated', () => ({ status: 'active' })),
+
+    /** Notes that the user signed in just now. */
+    noteSignIn: (call: TenantCall, id: UserId): Promise<void> => inTransaction(call, (tx) => store.noteSignIn(tx, id)),
+
+    /** Those that exist of the named users of several tenants, in the caller's transaction. */
+    findByEmails: (tx: OperatorCall, users: readonly { tenantId: TenantId; emailCanonical: string }[], options?: { lock: boolean }) =>
+      store.findByEmails(tx, users, options),
+
+    /** Every user of several tenants who is not gone for good, by tenant and e-mail address, in the caller's transaction. */
+    usersOfTenants: (tx: OperatorCall, tenantIds: readonly TenantId[]) => store.listOf(tx, tenantIds),
+
+    /** Users of several tenants in few statements, in the caller's transaction. @throws Failure `email_taken`, `username_taken` */
+    async createAll(tx: OperatorCall, users: readonly (UserValues & { tenantId: TenantId; id: UserId })[]): Promise<void> {
+      for (const batch of batchesOf(users, LIMITS.batchRows)) await orTaken(() => store.insert(tx, batch));
+      await audit.recordAll(
+        tx,
+        users.map(({ tenantId, id }) => ({ tenantId, action: 'user.created', ...target(id) })),
+      );
+    },
+  };
+}
+
+export type UserService = ReturnType<typeof createUserService>;
+
+function notFound(userId: UserId): never {
+  throw new Failure('user_not_found', { userId });
+}
+
+const TAKEN: Record<string, 'email_taken' | 'username_taken' | 'conflict'> = {
+  users_email: 'email_taken',
+  users_username: 'username_taken',
+  users_pkey: 'conflict',
+};
+
+async function orTaken<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    const code = TAKEN[(error as { constraint?: string }).constraint ?? ''];
+    throw code ? new Failure(code, { constraint: (error as { constraint?: string }).constraint }) : error;
+  }
+}

@@ -1,0 +1,80 @@
+import type { Knex } from 'knex';
+import type { Config } from './config.ts';
+import { type Changes, createChanges } from './database/changes.ts';
+import { isExemptFromRowSecurity, migrate } from './database/migrate.ts';
+import { createPool } from './database/pool.ts';
+import { createServices, type Services } from './domain/services.ts';
+import { createTenantDirectory, type TenantDirectory } from './domain/tenants/tenant-directory.ts';
+import { createEgress, type Egress } from './http/egress.ts';
+import { createMetrics, type Metrics } from './http/metrics.ts';
+import type { OperatorCall } from './kernel/call.ts';
+import type { TenantId } from './kernel/ids.ts';
+import type { Log } from './kernel/log.ts';
+import { createMetadataValidator } from './oidc/metadata-validation.ts';
+import { masterKeys } from './master-key.ts';
+
+/** Everything that stands before a request comes: the database, the rooms, and the news from other nodes. */
+export type House = {
+  config: Config;
+  log: Log;
+  db: Knex;
+  databaseUrl: string;
+  services: Services;
+  directory: TenantDirectory;
+  egress: Egress;
+  metrics: Metrics;
+  changes: Changes;
+  /** A call of the house itself, across tenants, at this moment. */
+  operator(name: string): OperatorCall;
+  close(): Promise<void>;
+};
+
+export type HouseOptions = { config: Config; log: Log; databaseUrl: string };
+
+/** Opens the house on a database: brings the schema up to date and builds the rooms. Listens to nobody yet. */
+export async function openHouse({ config, log, databaseUrl }: HouseOptions): Promise<House> {
+  const db = createPool(databaseUrl, { max: config.DATABASE_POOL });
+  // A pool of its own: what is counted there must not wait for, nor be undone with, a request's transaction.
+  const counters = createPool(databaseUrl, { max: 3, name: 'gatehouse counters' });
+  const close = async () => {
+    await Promise.all([db.destroy(), counters.destroy()]);
+  };
+  try {
+    const migrations = await migrate(db);
+    if (migrations.length > 0) log.info({ migrations }, 'schema brought up to date');
+    await refuseExemptRole(config, db);
+    const egress = createEgress({ allowedCidrs: config.EGRESS_ALLOWED_CIDRS, log });
+    const metrics = createMetrics();
+    let hashes = 0;
+    metrics.gauge('password_hashes', 'Password hashes computed since start.', () => hashes);
+    const operator = (name: string): OperatorCall => ({ db, actor: { kind: 'system', name }, now: new Date() });
+    const services = createServices({
+      config: { ...config, masterKeys: masterKeys(config) },
+      counters,
+      fetchText: async (url, { timeoutMs, bodyBytes }) => (await egress.fetch(url, { timeoutMs, bodyBytes })).text(),
+      onHash: () => {
+        hashes += 1;
+      },
+      validateMetadata: createMetadataValidator(),
+      platformTenant: async (call) => {
+        const platform = await directory.bySlug(call, config.PLATFORM_SLUG);
+        if (!platform) throw new Error('there is no platform tenant yet');
+        return platform.id;
+      },
+    });
+    const directory = createTenantDirectory({ tenantKeys: services.tenantKeys });
+    const changes = createChanges({ address: databaseUrl, log });
+    changes.on('tenant:', (topic) => directory.forget(topic === undefined ? undefined : (topic.split(':')[1] as TenantId)));
+    return { config, log, db, databaseUrl, services, directory, egress, metrics, changes, operator, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** Row-level security is one of the locks between tenants; a role that it does not bind would open it unnoticed. */
+async function refuseExemptRole(config: Config, db: Knex): Promise<void> {
+  if (config.NODE_ENV === 'production' && (await isExemptFromRowSecurity(db))) {
+    throw new Error('Refusing to start in production: the database role is a superuser or bypasses row-level security.');
+  }
+}

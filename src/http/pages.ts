@@ -1,0 +1,109 @@
+/** An application, as a person sees it. Addresses that are not https (http on this machine) are not shown. */
+export type ShownClient = {
+  name: string;
+  logoUrl?: string | undefined;
+  siteUrl?: string | undefined;
+  policyUrl?: string | undefined;
+  termsUrl?: string | undefined;
+};
+
+/** A person, as they see themselves. */
+export type ShownAccount = {
+  /** Their name; their e-mail address or user name when they have none. */
+  name: string;
+  /** E-mail address or user name. */
+  identifier: string;
+};
+
+/** What went wrong with the last try. */
+export type Problem = {
+  /** A failure's code, or any `problem.*` of the texts; one without a text is shown as `internal`. */
+  code: string;
+};
+
+/** A form of ours: `action` is its address (it may carry `?lang=`), `csrf` the value of `csrfToken`. */
+type Form = { action: string; csrf: string; problem?: Problem | undefined };
+
+/** A form that the OIDC core answers: `formAction` and `xsrf` are those of the form that it hands over. */
+type CoreForm = { formAction: string; xsrf: string; problem?: Problem | undefined };
+
+/** What each view of `views/` needs. Fields and buttons that a form sends stand behind it. */
+export type Pages = {
+  /** Sends `identifier`, `password`, `remember` (`1` or absent) and `action`: `login`, `cancel`, `passkey`, `provider:<id>`. */
+  login: Form & {
+    client?: ShownClient | undefined;
+    /** What was typed, or the `login_hint`; `''` at first. */
+    identifier: string;
+    remember?: boolean | undefined;
+    /** False where there is nobody to go back to. */
+    cancellable?: boolean | undefined;
+    passkey?: boolean | undefined;
+    providers?: readonly { id: string; name: string; logoUrl?: string | undefined }[] | undefined;
+    forgotUrl?: string | undefined;
+    registerUrl?: string | undefined;
+  };
+  /** Sends `action`: `allow`, `deny`. What is listed is what is new; all empty asks for a confirmation. */
+  consent: Form & {
+    client: ShownClient;
+    account: ShownAccount;
+    scopes: readonly string[];
+    claims: readonly string[];
+    apis: readonly { name: string; scopes: readonly { name: string; description?: string | undefined }[] }[];
+    /** Host of the redirect URI. */
+    redirectHost?: string | undefined;
+  };
+  /** Sends `action`: `continue`, `switch`. */
+  account: Form & { account: ShownAccount; client?: ShownClient | undefined };
+  /** Sends `xsrf`, `user_code`: capitals and hyphens as the person typed them. */
+  device: CoreForm & { userCode?: string | undefined };
+  /** Sends `xsrf`, `user_code`, `confirm=yes` and, from the other button, `abort=yes`. */
+  'device-confirm': CoreForm & {
+    client: ShownClient;
+    /** In the form in which it is sent back to the core. */
+    userCode: string;
+    /** In the form in which the device shows it. */
+    shownCode: string;
+    /** Where the device asked from; the user agent as it came. */
+    origin: { ip?: string | undefined; userAgent?: string | undefined; at?: Date | undefined };
+  };
+  'device-done': { client: ShownClient; outcome: 'allowed' | 'denied' };
+  /** Sends `xsrf` and `logout=yes` (everything) or no `logout` (only `client`, where there is one). */
+  logout: CoreForm & { account?: ShownAccount | undefined; client?: ShownClient | undefined; stayUrl?: string | undefined };
+  /** `client` with `stillSignedIn`: only this application was left. */
+  'signed-out': { client?: ShownClient | undefined; stillSignedIn?: boolean | undefined; signInUrl?: string | undefined };
+  /** `reason` is an `error.<reason>` of the texts: internal, request, client, redirect, forbidden, suspended, rate_limited. */
+  error: { reason: string; requestId?: string | undefined; homeUrl?: string | undefined };
+  expired: { client?: ShownClient | undefined; restartUrl?: string | undefined };
+  /** Sends `password`, `password_confirmation`. */
+  'new-password': Form & {
+    account: ShownAccount;
+    reason: 'expired' | 'reset' | 'required';
+    /** Characters. */
+    minLength: number;
+    cancellable?: boolean | undefined;
+  };
+  'not-found': { homeUrl?: string | undefined };
+  /** `retryUrl`: a GET that may succeed later. */
+  busy: { retryUrl?: string | undefined; retryAfterSeconds?: number | undefined };
+};
+
+export type View = keyof Pages;
+
+/** Every view there is. A view without a line here does not compile. */
+const EVERY_VIEW: Record<View, true> = {
+  login: true,
+  consent: true,
+  account: true,
+  device: true,
+  'device-confirm': true,
+  'device-done': true,
+  logout: true,
+  'signed-out': true,
+  error: true,
+  expired: true,
+  'new-password': true,
+  'not-found': true,
+  busy: true,
+};
+
+export const VIEWS = Object.keys(EVERY_VIEW) as View[];

@@ -1,0 +1,67 @@
+import { errors } from 'oidc-provider';
+import type { ShownClient } from '../http/pages.ts';
+import type { Origin } from '../kernel/call.ts';
+import type { CorePages } from '../oidc/features.ts';
+import type { Page } from './page.ts';
+
+/** What went wrong, in words a person can use. The core's own reason is in the log; it is not for strangers. */
+const REASONS: Record<string, string> = {
+  invalid_client: 'client',
+  invalid_redirect_uri: 'redirect',
+  access_denied: 'forbidden',
+  server_error: 'internal',
+  temporarily_unavailable: 'internal',
+};
+
+type Ctx = Parameters<CorePages['logout']>[0];
+const xsrfOf = (ctx: Ctx) => (ctx.oidc.session?.state as { secret?: string } | undefined)?.secret ?? '';
+const shownClient = (client: { clientName?: string | undefined; clientId: string } | undefined): ShownClient | undefined =>
+  client && { name: client.clientName ?? client.clientId };
+
+/** The pages that the core asks for, in our own design. */
+export function createCorePages(page: Page): CorePages {
+  return {
+    async error(ctx, out, error) {
+      if (error instanceof errors.SessionNotFound) return page(ctx, 'expired', {}, 400);
+      const status = ctx.status >= 400 ? ctx.status : 400;
+      const { requestId } = ctx.state['origin'] as Origin;
+      page(ctx, 'error', { reason: REASONS[out.error] ?? 'request', requestId }, status);
+    },
+    async logout(ctx) {
+      page(ctx, 'logout', { formAction: ctx.oidc.urlFor('end_session_confirm'), xsrf: xsrfOf(ctx), client: shownClient(ctx.oidc.client) });
+    },
+    async signedOut(ctx) {
+      const client = shownClient(ctx.oidc.client);
+      page(ctx, 'signed-out', { client, stillSignedIn: client !== undefined });
+    },
+    async deviceInput(ctx, out, error) {
+      const userCode = (error?.userCode ?? (ctx.state['userCode'] as string | undefined) ?? '').slice(0, 32);
+      if (error?.constructor.name === 'AbortedError') {
+        return page(ctx, 'device-done', { client: shownClient(ctx.oidc.client) ?? { name: '' }, outcome: 'denied' });
+      }
+      const problem = error || out ? { code: deviceProblem(error) } : undefined;
+      page(ctx, 'device', { formAction: ctx.oidc.urlFor('code_verification'), xsrf: xsrfOf(ctx), userCode, problem }, problem ? 400 : 200);
+    },
+    async deviceConfirm(ctx, client, from, shownCode) {
+      page(ctx, 'device-confirm', {
+        formAction: ctx.oidc.urlFor('code_verification'),
+        xsrf: xsrfOf(ctx),
+        userCode: shownCode,
+        shownCode,
+        client: { name: client.clientName ?? client.clientId, logoUrl: client.logoUri },
+        origin: from,
+      });
+    },
+    async deviceDone(ctx) {
+      page(ctx, 'device-done', { client: shownClient(ctx.oidc.client) ?? { name: '' }, outcome: 'allowed' });
+    },
+  };
+}
+
+function deviceProblem(error: Error | undefined): string {
+  const name = error?.constructor.name;
+  if (name === 'NoCodeError') return 'missing_input';
+  if (name === 'AlreadyUsedError') return 'user_code_used';
+  if (name === 'ExpiredError') return 'user_code_expired';
+  return 'user_code_unknown';
+}

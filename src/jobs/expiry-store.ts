@@ -1,0 +1,54 @@
+import type { Knex } from 'knex';
+
+/**
+ * What is dead, table by table. All of them are exempt from row-level security, and a sweep is of all tenants: the only
+ * statements of the house that name no tenant. The minute of grace covers the clocks of clients and nodes.
+ */
+const DEAD = {
+  oidc_token: `expires_at < now() - interval '1 minute'`,
+  oidc_refresh_chain: `expires_at < now() - interval '1 minute'`,
+  oidc_transient: `expires_at < now() - interval '1 minute'`,
+  oidc_replay: `expires_at < now() - interval '1 minute'`,
+  // After the tokens: what is left to cascade is little.
+  oidc_grant: `expires_at < now() - interval '1 minute'`,
+  changes: `at < now() - interval '1 hour'`,
+  // rate-limiter-flexible writes milliseconds since 1970
+  rate_limits: `expire < extract(epoch from now()) * 1000 - 60000`,
+} as const;
+
+/** Seldom, since no index serves them. What nobody could deliver stays for a month, to be seen. */
+const SELDOM = {
+  outbox: `delivered_at < now() - interval '7 days' or dead_at < now() - interval '30 days'`,
+} as const;
+
+export type SweptTable = keyof typeof DEAD | keyof typeof SELDOM;
+
+export const EACH_MINUTE = Object.keys(DEAD) as (keyof typeof DEAD)[];
+export const EACH_HOUR = Object.keys(SELDOM) as (keyof typeof SELDOM)[];
+
+/**
+ * Deletes at most `limit` dead rows. Rows that a request holds at this moment are left for the next sweep.
+ *
+ * @returns how many went
+ */
+export async function deleteDead(db: Knex, table: SweptTable, limit: number): Promise<number> {
+  const dead = { ...DEAD, ...SELDOM }[table];
+  const { rowCount } = await db.raw(
+    `delete from ${table} where ctid = any(array(select ctid from ${table} where ${dead} limit ? for update skip locked))`,
+    [limit],
+  );
+  return rowCount;
+}
+
+export type DeadSession = { tenantId: string; uid: string; accountId: string | null; payload: Record<string, unknown> };
+
+/** Like `deleteDead` for sessions, and gives what they were: their clients may have to be told. */
+export async function takeDeadSessions(db: Knex, limit: number): Promise<DeadSession[]> {
+  const { rows } = await db.raw(
+    `delete from oidc_session where ctid = any(array(
+       select ctid from oidc_session where expires_at < now() - interval '1 minute' limit ? for update skip locked))
+     returning tenant_id as "tenantId", uid, account_id as "accountId", payload`,
+    [limit],
+  );
+  return rows;
+}

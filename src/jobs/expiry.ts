@@ -1,0 +1,59 @@
+import type { Knex } from 'knex';
+import { LIMITS } from '../kernel/limits.ts';
+import type { Log } from '../kernel/log.ts';
+import * as store from './expiry-store.ts';
+
+export type Expiry = {
+  /**
+   * Deletes what is dead, in statements of `LIMITS.expiryBatchRows`. It may run twice at once: a row goes once.
+   *
+   * @param hourly also the tables that no index serves
+   * @returns rows deleted, by table; only tables that had any
+   */
+  sweep(options?: { hourly?: boolean; signal?: AbortSignal }): Promise<Record<string, number>>;
+};
+
+/**
+ * @param onSessions runs in the transaction that deletes sessions, with what they were: the place for rows of the outbox
+ *   that tell their clients (back-channel logout)
+ */
+export function createExpiry(deps: {
+  db: Knex;
+  log: Log;
+  onSessions?: (tx: Knex, sessions: readonly store.DeadSession[]) => Promise<void>;
+}): Expiry {
+  const { db, log, onSessions } = deps;
+
+  /** Until a statement finds less than a full batch; bounded, so that one table cannot starve the others. */
+  async function drain(work: () => Promise<number>, signal: AbortSignal | undefined): Promise<number> {
+    let total = 0;
+    for (let batch = 0; batch < LIMITS.expiryBatches && !signal?.aborted; batch++) {
+      const gone = await work();
+      total += gone;
+      if (gone < LIMITS.expiryBatchRows) break;
+    }
+    return total;
+  }
+
+  async function takeSessions(): Promise<number> {
+    return db.transaction(async (tx) => {
+      const sessions = await store.takeDeadSessions(tx, LIMITS.expiryBatchRows);
+      if (sessions.length > 0) await onSessions?.(tx, sessions);
+      return sessions.length;
+    });
+  }
+
+  return {
+    async sweep({ hourly = false, signal } = {}) {
+      const gone: Record<string, number> = {};
+      const sessions = await drain(takeSessions, signal);
+      if (sessions > 0) gone['oidc_session'] = sessions;
+      for (const table of hourly ? [...store.EACH_MINUTE, ...store.EACH_HOUR] : store.EACH_MINUTE) {
+        const rows = await drain(() => store.deleteDead(db, table, LIMITS.expiryBatchRows), signal);
+        if (rows > 0) gone[table] = rows;
+      }
+      if (Object.keys(gone).length > 0) log.info({ gone }, 'expiry');
+      return gone;
+    },
+  };
+}

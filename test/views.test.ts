@@ -1,0 +1,68 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { expect } from 'chai';
+import { parse as parseYaml } from 'yaml';
+import { VIEWS } from '../src/http/pages.ts';
+
+const pages = readdirSync('views').filter((file) => file.endsWith('.ejs'));
+const parts = readdirSync('views/parts').map((file) => `parts/${file}`);
+const textOf = (file: string) => readFileSync(`views/${file}`, 'utf8');
+const english = Object.keys(parseYaml(readFileSync('views/texts/en.yaml', 'utf8')) as object);
+
+for (const file of [...pages, ...parts]) {
+  const text = textOf(file);
+
+  describe(`views/${file}`, () => {
+    it('says in its first line what it needs', () => {
+      expect(text.split('\n')[0]).to.match(/^<%# .+ Needs .+ -%>$/);
+    });
+
+    it('writes nothing but its parts unescaped', () => {
+      expect([...text.matchAll(/<%-(?!\s*include\('[a-z/-]+'[,)])/g)].map(([found]) => found)).to.deep.equal([]);
+    });
+
+    it('puts values into quoted attributes only', () => {
+      expect(text).not.to.match(/=\s*<%[=-]/);
+    });
+
+    it('has no script, no style of its own and no address that runs code', () => {
+      expect(text).not.to.match(/<script|<style|\sstyle\s*=|\son[a-z]+\s*=|javascript:/i);
+    });
+
+    it('proves in every POST form that the page was ours', () => {
+      for (const [form] of text.matchAll(/<form[^>]*method="post"[\s\S]*?<\/form>/g)) {
+        const proof = form.includes('id="op.') ? 'name="xsrf" value="<%= data.xsrf %>"' : 'name="csrf" value="<%= data.csrf %>"';
+        expect(form).to.include(`<input type="hidden" ${proof}>`);
+      }
+    });
+
+    it('sends forms by POST only', () => {
+      for (const [tag] of text.matchAll(/<form\b[^>]*>/g)) expect(tag).to.include('method="post"');
+    });
+
+    it('takes every text from the files', () => {
+      for (const [, key] of text.matchAll(/\bt\('([\w.]+)'[,)]/g)) expect(english).to.include(key);
+    });
+  });
+}
+
+describe('the views', () => {
+  it('are those that a page can be made of', () => {
+    expect(pages.map((file) => file.replace('.ejs', ''))).to.have.members(VIEWS);
+  });
+
+  it('use every text there is', () => {
+    const source = [...pages, ...parts].map(textOf).join('\n') + readFileSync('src/http/render.ts', 'utf8');
+    const composed = /^(scope|claim|problem|error\.\w+|device_done|new_password|language)\./;
+    expect(english.filter((key) => !source.includes(`'${key}'`) && !composed.test(key))).to.deep.equal([]);
+  });
+
+  it('are laid out without left and right, so that they can be mirrored', () => {
+    const css = readFileSync('views/assets/gatehouse.css', 'utf8');
+    expect(css).not.to.match(/(margin|padding|border)-(left|right|top|bottom)|(^|[\s;{])(left|right|float)\s*:|text-align:\s*(left|right)/);
+  });
+
+  it('ask for nothing from elsewhere', () => {
+    const css = readFileSync('views/assets/gatehouse.css', 'utf8');
+    expect(css).not.to.match(/@import|url\(/);
+  });
+});
