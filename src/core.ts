@@ -1,4 +1,4 @@
-import type { Services } from './domain/services.ts';
+import type { Rooms } from './domain/services.ts';
 import type { DirectoryTenant } from './domain/tenants/tenant-directory.ts';
 import type { House } from './house.ts';
 import type { TenantCall } from './kernel/call.ts';
@@ -66,7 +66,7 @@ export function createCore(house: House, pages: CorePages) {
 export type Core = ReturnType<typeof createCore>;
 
 /** Clients that register themselves are the only ones the core writes. */
-function registryOf({ clients }: Services, callOf: (tenant: DirectoryTenant) => TenantCall, forget: (tenantId: TenantId, clientId: string) => void) {
+function registryOf({ clients }: Rooms, callOf: (tenant: DirectoryTenant) => TenantCall, forget: (tenantId: TenantId, clientId: string) => void) {
   return {
     async save(tenant: DirectoryTenant, metadata: object) {
       await clients.saveRegistered(callOf(tenant), metadata as Record<string, unknown>);

@@ -3,7 +3,7 @@ import type { Config } from './config.ts';
 import { type Changes, createChanges } from './database/changes.ts';
 import { isExemptFromRowSecurity, migrate } from './database/migrate.ts';
 import { createPool } from './database/pool.ts';
-import { createServices, type Services } from './domain/services.ts';
+import { createServices, type Rooms } from './domain/services.ts';
 import { createTenantDirectory, type TenantDirectory } from './domain/tenants/tenant-directory.ts';
 import { createEgress, type Egress } from './http/egress.ts';
 import { createMetrics, type Metrics } from './http/metrics.ts';
@@ -19,7 +19,7 @@ export type House = {
   log: Log;
   db: Knex;
   databaseUrl: string;
-  services: Services;
+  services: Rooms;
   directory: TenantDirectory;
   egress: Egress;
   metrics: Metrics;

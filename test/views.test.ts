@@ -30,7 +30,9 @@ for (const file of [...pages, ...parts]) {
 
     it('proves in every POST form that the page was ours', () => {
       for (const [form] of text.matchAll(/<form[^>]*method="post"[\s\S]*?<\/form>/g)) {
-        const proof = form.includes('id="op.') ? 'name="xsrf" value="<%= data.xsrf %>"' : 'name="csrf" value="<%= data.csrf %>"';
+        const proof = form.includes('id="op.')
+          ? 'name="xsrf" value="<%= data.xsrf %>"'
+          : 'name="csrf" value="<%= data.csrf %>"';
         expect(form).to.include(`<input type="hidden" ${proof}>`);
       }
     });
@@ -58,7 +60,9 @@ describe('the views', () => {
 
   it('are laid out without left and right, so that they can be mirrored', () => {
     const css = readFileSync('views/assets/gatehouse.css', 'utf8');
-    expect(css).not.to.match(/(margin|padding|border)-(left|right|top|bottom)|(^|[\s;{])(left|right|float)\s*:|text-align:\s*(left|right)/);
+    expect(css).not.to.match(
+      /(margin|padding|border)-(left|right|top|bottom)|(^|[\s;{])(left|right|float)\s*:|text-align:\s*(left|right)/,
+    );
   });
 
   it('ask for nothing from elsewhere', () => {

@@ -130,7 +130,7 @@ async function withConnection<T>(db: Knex, work: (connection: pg.Client) => Prom
   } finally {
     // What is still in a transaction of its own must not reach the next user; Knex throws such a connection away.
     if (!db.isTransaction && connection.getTransactionStatus() !== 'I')
-      connection.__knex__disposed = 'left in a transaction';
+      connection.__knex__disposed ??= 'left in a transaction';
     db.client.releaseConnection(connection);
   }
 }

@@ -14,6 +14,7 @@ import { createPasswordService } from './passwords/password-service.ts';
 import { createSessionService } from './sessions/session-service.ts';
 import { createDeviceCookies } from './sign-in/device-cookie.ts';
 import { createSignIn } from './sign-in/sign-in-service.ts';
+import type { Tokens } from './sign-in/tokens.ts';
 import { createThrottle } from './sign-in/throttle.ts';
 import { createTenantService } from './tenants/tenant-service.ts';
 import { createUserService } from './users/user-service.ts';
@@ -66,4 +67,8 @@ export function createServices({ config, counters, fetchText, onHash, validateMe
 
 const keyOf = (text: string | undefined) => (text === undefined ? undefined : Buffer.from(text, 'base64url'));
 
-export type Services = ReturnType<typeof createServices>;
+/** Every room. */
+export type Rooms = ReturnType<typeof createServices>;
+
+/** Every room that a face may enter; tokens come from the core, which itself needs the rooms. */
+export type Services = Rooms & { tokens: Tokens };

@@ -74,7 +74,8 @@ export function readableOn(background: string): string {
 function assertTokens(tokens: BrandTokens): void {
   for (const name of COLOR_TOKENS) {
     const value: unknown = tokens[name];
-    if (value !== undefined && !(typeof value === 'string' && COLOR.test(value))) throw new Failure('invalid_input', { field: name });
+    if (value !== undefined && !(typeof value === 'string' && COLOR.test(value)))
+      throw new Failure('invalid_input', { field: name });
   }
   const { radius } = tokens;
   if (radius !== undefined && !(Number.isInteger(radius) && radius >= 0 && radius <= MAX_RADIUS)) {
@@ -119,7 +120,13 @@ function standingOut(color: string, surface: string, least: number): string {
 
 function mixed(color: string, other: string, share: number): string {
   const [a, b] = [parse(color), parse(other)];
-  return `#${a.map((value, i) => Math.round(value + (b[i]! - value) * share).toString(16).padStart(2, '0')).join('')}`;
+  return `#${a
+    .map((value, i) =>
+      Math.round(value + (b[i]! - value) * share)
+        .toString(16)
+        .padStart(2, '0'),
+    )
+    .join('')}`;
 }
 
 function parse(color: string): Rgb {

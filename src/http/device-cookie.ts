@@ -9,7 +9,19 @@ export function readDeviceCookie(ctx: Context): string | undefined {
 }
 
 /** Gives the browser its new proof. The value is signed by sign-in itself, so the jar need not sign it. */
-export function setDeviceCookie(ctx: Context, value: string, { path, secure }: { path: string; secure: boolean }): void {
+export function setDeviceCookie(
+  ctx: Context,
+  value: string,
+  { path, secure }: { path: string; secure: boolean },
+): void {
   ctx.cookies.secure = secure;
-  ctx.cookies.set(NAME, value, { httpOnly: true, sameSite: 'lax', path, maxAge: YEAR, secure, signed: false, overwrite: true });
+  ctx.cookies.set(NAME, value, {
+    httpOnly: true,
+    sameSite: 'lax',
+    path,
+    maxAge: YEAR,
+    secure,
+    signed: false,
+    overwrite: true,
+  });
 }

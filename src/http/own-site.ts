@@ -15,5 +15,6 @@ export function assertOwnSite({ req }: Context): void {
     return;
   }
   // The host allowlist has let this Host in; here it is only compared.
-  if (origin !== undefined && URL.parse(origin)?.host !== host) throw new Failure('forbidden', { reason: 'cross-origin' });
+  if (origin !== undefined && URL.parse(origin)?.host !== host)
+    throw new Failure('forbidden', { reason: 'cross-origin' });
 }

@@ -68,9 +68,17 @@ export type Pages = {
   };
   'device-done': { client: ShownClient; outcome: 'allowed' | 'denied' };
   /** Sends `xsrf` and `logout=yes` (everything) or no `logout` (only `client`, where there is one). */
-  logout: CoreForm & { account?: ShownAccount | undefined; client?: ShownClient | undefined; stayUrl?: string | undefined };
+  logout: CoreForm & {
+    account?: ShownAccount | undefined;
+    client?: ShownClient | undefined;
+    stayUrl?: string | undefined;
+  };
   /** `client` with `stillSignedIn`: only this application was left. */
-  'signed-out': { client?: ShownClient | undefined; stillSignedIn?: boolean | undefined; signInUrl?: string | undefined };
+  'signed-out': {
+    client?: ShownClient | undefined;
+    stillSignedIn?: boolean | undefined;
+    signInUrl?: string | undefined;
+  };
   /** `reason` is an `error.<reason>` of the texts: internal, request, client, redirect, forbidden, suspended, rate_limited. */
   error: { reason: string; requestId?: string | undefined; homeUrl?: string | undefined };
   expired: { client?: ShownClient | undefined; restartUrl?: string | undefined };

@@ -25,8 +25,11 @@ export type RateRule = {
 export type Spent = { rule: RateRule; isOver: boolean; remaining: number; resetSeconds: number };
 
 export type RateLimiter = {
-  /** Counts one request of `who`. Never rejects: without the database, a node counts by itself. */
-  spend(rule: RateRule, who: string): Promise<Spent>;
+  /**
+   * Counts one request of `who`; undefined where the rule is turned off. Never rejects: without the database, a node
+   * counts by itself.
+   */
+  spend(rule: RateRule, who: string): Promise<Spent | undefined>;
 };
 
 /** What a deployment says of a rule: other numbers, or none where a gateway does it. */
@@ -66,35 +69,50 @@ export function createRateLimiter(deps: { counters: Knex; log: Log; overrides?: 
     return fresh;
   }
 
-  /** Adds what this node has counted to the shared counter, and learns what all have counted together. */
-  async function report(key: string, window: Window, seconds: number): Promise<void> {
-    const told = window.unreported;
-    window.reporting = true;
+  /**
+   * Adds `points` of what this node has counted to the shared counter.
+   *
+   * @returns what all nodes have counted in this window; undefined when the database did not answer
+   */
+  async function report(key: string, window: Window, seconds: number, points: number): Promise<number | undefined> {
     try {
-      const { consumedPoints, msBeforeNext } = await store.penalty(key, told, { customDuration: seconds });
-      window.unreported -= told;
-      window.total = consumedPoints;
-      window.resetAt = Date.now() + msBeforeNext;
+      const { consumedPoints, msBeforeNext } = await store.penalty(key, points, { customDuration: seconds });
+      const resetAt = Date.now() + msBeforeNext;
+      // Answers may overtake one another inside of a window.
+      const isNext = resetAt > window.resetAt + 1000;
+      window.unreported -= points;
+      window.total = isNext ? consumedPoints : Math.max(window.total, consumedPoints);
+      window.resetAt = resetAt;
+      return consumedPoints;
     } catch (error) {
       log.warn({ err: error }, 'a rate limit is counted by this node alone');
-    } finally {
-      window.reporting = false;
+      return undefined;
     }
+  }
+
+  async function count(key: string, window: Window, rule: RateRule): Promise<number> {
+    if (window.total > rule.points) return window.total;
+    window.unreported += 1;
+    if (rule.count === 'exact') {
+      const consumed = await report(key, window, rule.seconds, 1);
+      if (consumed !== undefined) return consumed;
+    } else if (window.unreported >= REPORT_EACH && !window.reporting) {
+      window.reporting = true;
+      void report(key, window, rule.seconds, window.unreported).finally(() => {
+        window.reporting = false;
+      });
+    }
+    return window.total + window.unreported;
   }
 
   return {
     async spend(declared, who) {
       const override = overrides[declared.name];
       const rule = override ? { ...declared, ...override } : declared;
-      if (override === false) return { rule, isOver: false, remaining: rule.points, resetSeconds: rule.seconds };
+      if (override === false) return undefined;
       const key = sha256(`${rule.name}:${who}`).toString('base64url');
       const window = windowOf(key, rule.seconds);
-      if (window.total <= rule.points) {
-        window.unreported += 1;
-        if (rule.count === 'exact') await report(key, window, rule.seconds);
-        else if (window.unreported >= REPORT_EACH && !window.reporting) void report(key, window, rule.seconds);
-      }
-      const used = window.total + window.unreported;
+      const used = await count(key, window, rule);
       return {
         rule,
         isOver: used > rule.points,
@@ -111,7 +129,9 @@ export function rateHeaders(spent: readonly Spent[]): Record<string, string> {
   const over = spent.filter(({ isOver }) => isOver);
   return {
     'RateLimit-Policy': spent.map(({ rule }) => `"${rule.name}";q=${rule.points};w=${rule.seconds}`).join(', '),
-    RateLimit: spent.map(({ rule, remaining, resetSeconds }) => `"${rule.name}";r=${remaining};t=${resetSeconds}`).join(', '),
+    RateLimit: spent
+      .map(({ rule, remaining, resetSeconds }) => `"${rule.name}";r=${remaining};t=${resetSeconds}`)
+      .join(', '),
     ...(over.length > 0 && { 'Retry-After': String(Math.max(...over.map(({ resetSeconds }) => resetSeconds))) }),
   };
 }

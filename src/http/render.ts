@@ -76,7 +76,8 @@ export function createRenderer(deps: { viewsFolder?: string; texts: Texts; asset
         },
         t: language.t,
         text: (key: string) => (language.has(key) ? language.t(key) : undefined),
-        problemText: (problem: Problem) => language.t(language.has(`problem.${problem.code}`) ? `problem.${problem.code}` : 'problem.internal'),
+        problemText: (problem: Problem) =>
+          language.t(language.has(`problem.${problem.code}`) ? `problem.${problem.code}` : 'problem.internal'),
         date: language.date,
         link: webLink,
         image: imageSource,
@@ -95,7 +96,14 @@ function compile(filename: string): ejs.TemplateFunction {
 function shownBrand(branding: Branding): object {
   const { name, logoUrl, tokens, privacyUrl, termsUrl, helpUrl } = branding;
   const css = tokens && Object.values(tokens).some((value) => value !== undefined) ? brandHref(tokens) : undefined;
-  return { name, css, logoUrl: imageSource(logoUrl), privacyUrl: webLink(privacyUrl), termsUrl: webLink(termsUrl), helpUrl: webLink(helpUrl) };
+  return {
+    name,
+    css,
+    logoUrl: imageSource(logoUrl),
+    privacyUrl: webLink(privacyUrl),
+    termsUrl: webLink(termsUrl),
+    helpUrl: webLink(helpUrl),
+  };
 }
 
 function languageLinks(texts: Texts, current: Language, here: string): object[] {
@@ -105,7 +113,12 @@ function languageLinks(texts: Texts, current: Language, here: string): object[] 
   return texts.languages.map((language) => {
     const parameters = new URLSearchParams(search);
     parameters.set('lang', language.code);
-    return { code: language.code, name: language.name, href: `${path}?${parameters}`, current: language.code === current.code };
+    return {
+      code: language.code,
+      name: language.name,
+      href: `${path}?${parameters}`,
+      current: language.code === current.code,
+    };
   });
 }
 
@@ -118,7 +131,9 @@ function webLink(url: string | undefined): string | undefined {
 /** An address that a picture may have under `PAGE_CSP`. */
 function imageSource(url: string | undefined): string | undefined {
   if (url === undefined) return undefined;
-  const inline = /^data:image\/(png|jpeg|gif|webp|svg\+xml);base64,[A-Za-z0-9+/]+=*$/.test(url) && url.length <= LIMITS.inlineImageChars;
+  const inline =
+    /^data:image\/(png|jpeg|gif|webp|svg\+xml);base64,[A-Za-z0-9+/]+=*$/.test(url) &&
+    url.length <= LIMITS.inlineImageChars;
   return inline || isOwnPath(url) || isWebUrl(url, LIMITS.redirectUriChars) ? url : undefined;
 }
 

@@ -16,10 +16,16 @@ export function hasBody({ req }: Context): boolean {
  * @throws Failure `unsupported_media`
  */
 export function assertMediaType({ req }: Context, type: string): void {
-  const [given = '', ...parameters] = (only(req.rawHeaders, 'content-type') ?? '').split(';').map((part) => part.trim().toLowerCase());
-  const isKnown = given === type && parameters.every((parameter) => /^charset=("?)utf-8\1$/.test(parameter)) && parameters.length <= 1;
+  const [given = '', ...parameters] = (only(req.rawHeaders, 'content-type') ?? '')
+    .split(';')
+    .map((part) => part.trim().toLowerCase());
+  const isKnown =
+    given === type &&
+    parameters.every((parameter) => /^charset=("?)utf-8\1$/.test(parameter)) &&
+    parameters.length <= 1;
   const encoding = req.headers['content-encoding'];
-  if (!isKnown || (encoding !== undefined && encoding.toLowerCase() !== 'identity')) throw new Failure('unsupported_media');
+  if (!isKnown || (encoding !== undefined && encoding.toLowerCase() !== 'identity'))
+    throw new Failure('unsupported_media');
 }
 
 /** The value of a header that must stand once; Node itself would take the first of several. */

@@ -5,7 +5,8 @@ import { LIMITS } from '../kernel/limits.ts';
 const FORBIDDEN_KEYS = new Set(['__proto__', 'constructor', 'prototype']);
 const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
 const SPACE = /[ \t\n\r]*/y;
-const LITERALS = { t: ['true', true], f: ['false', false], n: ['null', null] } as const;
+/** By their first letter. */
+const LITERALS: Record<string, [word: string, value: boolean | null]> = { t: ['true', true], f: ['false', false], n: ['null', null] };
 const NUMBER_CHARS = 40;
 
 /**
@@ -38,12 +39,13 @@ export function parseStrictJson(text: string): unknown {
   function value(depth: number): unknown {
     skip();
     const char = text[at];
-    if ((char === '{' || char === '[') && depth > LIMITS.jsonDepth) refuse(`is nested deeper than ${LIMITS.jsonDepth} levels`);
+    if ((char === '{' || char === '[') && depth > LIMITS.jsonDepth)
+      refuse(`is nested deeper than ${LIMITS.jsonDepth} levels`);
     if (char === '{') return object(depth);
     if (char === '[') return array(depth);
     if (char === '"') return string();
-    if (char === 't' || char === 'f' || char === 'n') return literal(...LITERALS[char]);
-    return number();
+    const literal = LITERALS[char ?? ''];
+    return literal ? word(...literal) : number();
   }
 
   function object(depth: number): Record<string, unknown> {
@@ -93,9 +95,9 @@ export function parseStrictJson(text: string): unknown {
     return result;
   }
 
-  function literal<T>(word: string, result: T): T {
-    if (!text.startsWith(word, at)) refuse('is not JSON');
-    at += word.length;
+  function word<T>(letters: string, result: T): T {
+    if (!text.startsWith(letters, at)) refuse('is not JSON');
+    at += letters.length;
     return result;
   }
 

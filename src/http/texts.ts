@@ -80,7 +80,8 @@ function assertSameKeys(folder: string, codes: readonly string[]): void {
   const expected = keysOf(FALLBACK);
   for (const code of codes) {
     const different = [...keysOf(code).symmetricDifference(expected)];
-    if (different.length > 0) throw new Error(`${folder}/${code}.yaml differs from ${FALLBACK}.yaml in ${different.join(', ')}`);
+    if (different.length > 0)
+      throw new Error(`${folder}/${code}.yaml differs from ${FALLBACK}.yaml in ${different.join(', ')}`);
   }
 }
 
@@ -135,7 +136,9 @@ function weighed(raw: string | undefined): string[] {
     .split(',')
     .map((item) => {
       const [tag = '', ...parameters] = item.split(';').map((part) => part.trim());
-      const weight = parameters.map((parameter) => /^q=(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)$/i.exec(parameter)?.[1]).find(Boolean);
+      const weight = parameters
+        .map((parameter) => /^q=(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)$/i.exec(parameter)?.[1])
+        .find(Boolean);
       return { tag, weight: weight === undefined ? (parameters.length > 0 ? 0 : 1) : Number(weight) };
     })
     .filter(({ weight }) => weight > 0)

@@ -15,10 +15,12 @@ export function parseUrlEncoded(text: string): Fields {
   let count = 0;
   for (const pair of text.split('&', LIMITS.formFields * 2)) {
     if (pair === '') continue;
-    if (++count > LIMITS.formFields) throw new Failure('invalid_input', { problem: `there are more than ${LIMITS.formFields} fields` });
+    if (++count > LIMITS.formFields)
+      throw new Failure('invalid_input', { problem: `there are more than ${LIMITS.formFields} fields` });
     const at = pair.indexOf('=');
     const [name, value] = at < 0 ? [decode(pair), ''] : [decode(pair.slice(0, at)), decode(pair.slice(at + 1))];
-    if (name in fields) throw new Failure('invalid_input', { field: name.slice(0, LIMITS.nameChars), problem: 'stands twice' });
+    if (name in fields)
+      throw new Failure('invalid_input', { field: name.slice(0, LIMITS.nameChars), problem: 'stands twice' });
     fields[name] = value;
   }
   return fields;

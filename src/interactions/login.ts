@@ -40,7 +40,7 @@ export async function postLogin(ctx: Koa.Context, step: InteractionStep, form: R
   if (form['action'] === 'cancel') {
     return finish(ctx, step, { error: 'access_denied', error_description: 'The user cancelled.' });
   }
-  if (form['action'] === 'new-password') return postNewPassword(ctx, step, form, tools);
+  if (form['action'] === 'save') return postNewPassword(ctx, step, form, tools);
   const { identifier = '', password = '' } = form;
   try {
     const outcome = await tools.signIn.withPassword(tools.callOf(ctx), { identifier, password, deviceCookie: readDeviceCookie(ctx) });

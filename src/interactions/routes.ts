@@ -52,7 +52,7 @@ async function post(ctx: Koa.Context, step: InteractionStep, tools: LoginTools):
   const form = await readInteractionForm(ctx, step);
   const action = form['action'];
   // "Not you?" leads from any step to the login form, and what it posts is a login.
-  if (action === 'login' || action === 'new-password' || action === 'cancel') return postLogin(ctx, step, form, tools);
+  if (action === 'login' || action === 'save' || action === 'cancel') return postLogin(ctx, step, form, tools);
   switch (step.details.prompt.name) {
     case 'select_account':
       return postAccount(ctx, step, form, tools);

@@ -9,8 +9,10 @@ const DEAD = {
   oidc_refresh_chain: `expires_at < now() - interval '1 minute'`,
   oidc_transient: `expires_at < now() - interval '1 minute'`,
   oidc_replay: `expires_at < now() - interval '1 minute'`,
-  // After the tokens: what is left to cascade is little.
-  oidc_grant: `expires_at < now() - interval '1 minute'`,
+  // After what was issued under them, and only when that is gone: a cascade would wait for the rows that requests hold.
+  oidc_grant: `expires_at < now() - interval '1 minute'
+    and not exists (select from oidc_token t where t.tenant_id = oidc_grant.tenant_id and t.grant_id = oidc_grant.id)
+    and not exists (select from oidc_refresh_chain c where c.tenant_id = oidc_grant.tenant_id and c.grant_id = oidc_grant.id)`,
   changes: `at < now() - interval '1 hour'`,
   // rate-limiter-flexible writes milliseconds since 1970
   rate_limits: `expire < extract(epoch from now()) * 1000 - 60000`,
@@ -34,7 +36,7 @@ export const EACH_HOUR = Object.keys(SELDOM) as (keyof typeof SELDOM)[];
 export async function deleteDead(db: Knex, table: SweptTable, limit: number): Promise<number> {
   const dead = { ...DEAD, ...SELDOM }[table];
   const { rowCount } = await db.raw(
-    `delete from ${table} where ctid = any(array(select ctid from ${table} where ${dead} limit ? for update skip locked))`,
+    `delete from ${table} where ctid = any(array(select ctid from ${table} where ${dead} limit ? for update of ${table} skip locked))`,
     [limit],
   );
   return rowCount;

@@ -46,13 +46,22 @@ export function createExpiry(deps: {
   return {
     async sweep({ hourly = false, signal } = {}) {
       const gone: Record<string, number> = {};
-      const sessions = await drain(takeSessions, signal);
-      if (sessions > 0) gone['oidc_session'] = sessions;
+      const broken: unknown[] = [];
+      /** A table that cannot be swept now does not keep the others from it. */
+      async function note(table: string, work: () => Promise<number>): Promise<void> {
+        try {
+          const rows = await drain(work, signal);
+          if (rows > 0) gone[table] = rows;
+        } catch (error) {
+          broken.push(error);
+        }
+      }
+      await note('oidc_session', takeSessions);
       for (const table of hourly ? [...store.EACH_MINUTE, ...store.EACH_HOUR] : store.EACH_MINUTE) {
-        const rows = await drain(() => store.deleteDead(db, table, LIMITS.expiryBatchRows), signal);
-        if (rows > 0) gone[table] = rows;
+        await note(table, () => store.deleteDead(db, table, LIMITS.expiryBatchRows));
       }
       if (Object.keys(gone).length > 0) log.info({ gone }, 'expiry');
+      if (broken.length > 0) throw broken[0];
       return gone;
     },
   };

@@ -9,6 +9,7 @@ export const FAILURES = {
   forbidden: 'You are not allowed to do this.',
   cross_tenant: 'The named tenant is not yours.',
   not_found: 'There is no such thing here.',
+  method_not_allowed: 'There is something here, but not for this method.',
   conflict: 'This contradicts what is already there.',
   too_large: 'The request is too large.',
   unsupported_media: 'The content type is not supported here.',

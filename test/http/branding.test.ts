@@ -1,7 +1,14 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { type BrandTokens, brandCss, brandHref, contrast, readableOn, readBrandQuery } from '../../src/http/branding.ts';
-import { expectRefusal } from './refusal.ts';
+import {
+  type BrandTokens,
+  brandCss,
+  brandHref,
+  contrast,
+  readableOn,
+  readBrandQuery,
+} from '../../src/http/branding.ts';
+import { Failure } from '../../src/kernel/failure.ts';
 
 const color = fc.integer({ min: 0, max: 0xffffff }).map((value) => `#${value.toString(16).padStart(6, '0')}`);
 
@@ -10,6 +17,10 @@ function properties(css: string): [light: Map<string, string>, dark: Map<string,
   const [light = '', dark = ''] = [...css.matchAll(/:root\{([^}]*)\}/g)].map(([, body]) => body);
   const read = (body: string) => new Map(body.split(';').map((line) => line.slice(2).split(':') as [string, string]));
   return [read(light), read(dark)];
+}
+
+function expectRefusal(code: string, work: () => unknown): void {
+  expect(work).to.throw(Failure).with.property('code', code);
 }
 
 describe('contrast', () => {
@@ -57,7 +68,20 @@ describe("a tenant's stylesheet", () => {
   });
 
   it('takes nothing that is not exactly a colour', () => {
-    const bad = ['red', '#fff', '#12345g', '#123456;}body{display:none', 'url(//x)', '#123456\n', '', 'var(--x)', ' #123456', 5, null, ['#123456']];
+    const bad = [
+      'red',
+      '#fff',
+      '#12345g',
+      '#123456;}body{display:none',
+      'url(//x)',
+      '#123456\n',
+      '',
+      'var(--x)',
+      ' #123456',
+      5,
+      null,
+      ['#123456'],
+    ];
     for (const primaryColor of bad) {
       expectRefusal('invalid_input', () => brandCss({ primaryColor } as unknown as BrandTokens));
       expectRefusal('invalid_input', () => brandHref({ backgroundColor: primaryColor } as unknown as BrandTokens));
@@ -66,7 +90,8 @@ describe("a tenant's stylesheet", () => {
 
   it('takes a radius of 0 to 24 whole pixels', () => {
     expect(brandCss({ radius: 24 })).to.include('--radius:24px');
-    for (const radius of [-1, 25, 1.5, Number.NaN, '6']) expectRefusal('invalid_input', () => brandCss({ radius } as BrandTokens));
+    for (const radius of [-1, 25, 1.5, Number.NaN, '6'])
+      expectRefusal('invalid_input', () => brandCss({ radius } as BrandTokens));
   });
 });
 
@@ -79,7 +104,14 @@ describe("the address of a tenant's stylesheet", () => {
   });
 
   it('holds nothing else', () => {
-    for (const query of ['?x=1', '?radius=6&radius=7', '?primaryColor=%230f766e', '?radius=-1', '?radius=1e1', '?__proto__=1']) {
+    for (const query of [
+      '?x=1',
+      '?radius=6&radius=7',
+      '?primaryColor=%230f766e',
+      '?radius=-1',
+      '?radius=1e1',
+      '?__proto__=1',
+    ]) {
       expectRefusal('invalid_input', () => readBrandQuery(query));
     }
   });

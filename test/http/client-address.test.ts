@@ -14,7 +14,12 @@ const ip = (remoteAddress: string, forwarded: string) => client(remoteAddress, {
 
 describe('the client of a request', () => {
   it('is the peer, whatever it claims, when the peer is no proxy of ours', () => {
-    const claims = { 'x-forwarded-for': '10.9.9.9', 'x-real-ip': '1.1.1.1', forwarded: 'for=1.1.1.1;proto=https', 'x-forwarded-proto': 'https' };
+    const claims = {
+      'x-forwarded-for': '10.9.9.9',
+      'x-real-ip': '1.1.1.1',
+      forwarded: 'for=1.1.1.1;proto=https',
+      'x-forwarded-proto': 'https',
+    };
     expect(client('198.51.100.7', claims)).to.deep.equal({ ip: '198.51.100.7', protocol: 'http' });
   });
 
@@ -25,7 +30,8 @@ describe('the client of a request', () => {
     expect(ip('::ffff:10.0.0.1', '203.0.113.5')).to.equal('203.0.113.5');
   });
 
-  it('is the leftmost where all of them are ours', () => expect(ip('10.0.0.1', '10.0.0.3, 10.0.0.2')).to.equal('10.0.0.3'));
+  it('is the leftmost where all of them are ours', () =>
+    expect(ip('10.0.0.1', '10.0.0.3, 10.0.0.2')).to.equal('10.0.0.3'));
 
   it('is written in one way', () => {
     expect(ip('10.0.0.1', '::ffff:203.0.113.5')).to.equal('203.0.113.5');
@@ -36,7 +42,18 @@ describe('the client of a request', () => {
     expect(client('fe80::1%eth0').ip).to.equal('fe80::1');
   });
 
-  for (const text of [`'"<x>`, 'unknown', '_hidden', '203.0.113.5,', ',', ', 10.0.0.2', '203.0.113.5, nonsense', '203.0.113.5;', '999.1.1.1', 'x'.repeat(15_000)]) {
+  for (const text of [
+    `'"<x>`,
+    'unknown',
+    '_hidden',
+    '203.0.113.5,',
+    ',',
+    ', 10.0.0.2',
+    '203.0.113.5, nonsense',
+    '203.0.113.5;',
+    '999.1.1.1',
+    'x'.repeat(15_000),
+  ]) {
     it(`is the socket's, and it is counted, when a proxy sends ${JSON.stringify(text.slice(0, 30))}`, () => {
       garbled = 0;
       expect(ip('10.0.0.1', text)).to.equal('10.0.0.1');
@@ -60,7 +77,9 @@ describe('the client of a request', () => {
     expect(protocol('198.51.100.7', 'https')).to.equal('http');
   });
 
-  it('is nobody in particular when the connection is already gone', () => expect(client(undefined).ip).to.equal('0.0.0.0'));
+  it('is nobody in particular when the connection is already gone', () =>
+    expect(client(undefined).ip).to.equal('0.0.0.0'));
 
-  it('cannot be told with a network that is none', () => expect(() => createClientAddress(['proxy'])).to.throw(RangeError));
+  it('cannot be told with a network that is none', () =>
+    expect(() => createClientAddress(['proxy'])).to.throw(RangeError));
 });

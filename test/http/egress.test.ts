@@ -34,13 +34,38 @@ describe('egress: what is never called', () => {
   after(() => trap.close());
 
   const closed = createEgress({ allowedCidrs: [], log });
-  const hosts = ['127.0.0.1', '2130706433', '0177.0.0.1', '0x7f.1', '0x7f000001', '127.1', '0', '0.0.0.0', '[::]', '[::1]', '[::ffff:127.0.0.1]', '[::ffff:7f00:1]', '[64:ff9b::7f00:1]', 'localhost', 'localhost.', 'LOCALHOST', 'a.localhost', '１２７.0.0.1', '169.254.169.254', '10.0.0.1', '[fd00::1]', '[fe80::1]'];
+  const hosts = [
+    '127.0.0.1',
+    '2130706433',
+    '0177.0.0.1',
+    '0x7f.1',
+    '0x7f000001',
+    '127.1',
+    '0',
+    '0.0.0.0',
+    '[::]',
+    '[::1]',
+    '[::ffff:127.0.0.1]',
+    '[::ffff:7f00:1]',
+    '[64:ff9b::7f00:1]',
+    'localhost',
+    'localhost.',
+    'LOCALHOST',
+    'a.localhost',
+    '１２７.0.0.1',
+    '169.254.169.254',
+    '10.0.0.1',
+    '[fd00::1]',
+    '[fe80::1]',
+  ];
 
   for (const host of hosts) {
     it(`${host}, neither when saved nor when called, and no connection is made`, async () => {
       const url = `https://${host}:${trap.port}/`;
       expect(await reasonOf(closed.fetch(url))).to.equal('address');
-      expect(() => closed.assertUrl(url)).to.throw(Failure).with.nested.property('details.reason', 'address');
+      expect(() => closed.assertUrl(url))
+        .to.throw(Failure)
+        .with.nested.property('details.reason', 'address');
       expect(trap.connections()).to.equal(0);
     });
   }
@@ -62,12 +87,19 @@ describe('egress: what is never called', () => {
   for (const [url, reason] of urls) {
     it(`${url.slice(0, 40)}: ${reason}`, async () => {
       expect(await reasonOf(closed.fetch(url))).to.equal(reason);
-      expect(() => closed.assertUrl(url)).to.throw(Failure).with.nested.property('details.reason', reason);
+      expect(() => closed.assertUrl(url))
+        .to.throw(Failure)
+        .with.nested.property('details.reason', reason);
     });
   }
 
   it('a name that resolves to a private address, alone or beside a public one', async () => {
-    for (const answers of [['127.0.0.1'], ['93.184.216.34', '127.0.0.1'], ['::ffff:127.0.0.1'], ['2606:4700::1', 'fd00::1']]) {
+    for (const answers of [
+      ['127.0.0.1'],
+      ['93.184.216.34', '127.0.0.1'],
+      ['::ffff:127.0.0.1'],
+      ['2606:4700::1', 'fd00::1'],
+    ]) {
       const egress = createEgress({ allowedCidrs: [], log, resolve: async () => answers });
       expect(await reasonOf(egress.fetch(`https://rp.example:${trap.port}/`))).to.equal('address');
     }
@@ -76,7 +108,9 @@ describe('egress: what is never called', () => {
 
   it('a name that resolves to nothing, or to what is no address', async () => {
     for (const resolve of [async () => [], async () => ['nonsense'], () => Promise.reject(new Error('ENOTFOUND'))]) {
-      expect(await reasonOf(createEgress({ allowedCidrs: [], log, resolve }).fetch('https://rp.example/'))).to.equal('unresolved');
+      expect(await reasonOf(createEgress({ allowedCidrs: [], log, resolve }).fetch('https://rp.example/'))).to.equal(
+        'unresolved',
+      );
     }
   });
 
@@ -103,7 +137,10 @@ describe('egress: what is never called', () => {
 describe('egress: what an answer may be', () => {
   const egress = createEgress({ allowedCidrs: ['127.0.0.0/8'], log });
 
-  async function answered(answer: Parameters<typeof answering>[0], init: Parameters<typeof egress.fetch>[1] = {}): Promise<EgressReason | 'none'> {
+  async function answered(
+    answer: Parameters<typeof answering>[0],
+    init: Parameters<typeof egress.fetch>[1] = {},
+  ): Promise<EgressReason | 'none'> {
     const peer = await listening(answering(answer));
     const reason = await reasonOf(egress.fetch(`http://127.0.0.1:${peer.port}/`, init));
     expect(peer.connections()).to.equal(1);
@@ -122,7 +159,11 @@ describe('egress: what an answer may be', () => {
   it('is never a redirect, wherever it leads', async () => {
     const target = await listening();
     for (const status of [301, 302, 303, 307, 308, 304]) {
-      expect(await answered(`HTTP/1.1 ${status} Moved\r\nlocation: http://127.0.0.1:${target.port}/\r\ncontent-length: 0\r\n\r\n`)).to.equal('redirect');
+      expect(
+        await answered(
+          `HTTP/1.1 ${status} Moved\r\nlocation: http://127.0.0.1:${target.port}/\r\ncontent-length: 0\r\n\r\n`,
+        ),
+      ).to.equal('redirect');
     }
     expect(target.connections()).to.equal(0);
     await target.close();
@@ -148,7 +189,11 @@ describe('egress: what an answer may be', () => {
 
   it('is of the type the caller expects', async () => {
     expect(await answered(OK, { contentTypes: ['application/json'] })).to.equal('none');
-    expect(await answered('HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 0\r\n\r\n', { contentTypes: ['application/json'] })).to.equal('content_type');
+    expect(
+      await answered('HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 0\r\n\r\n', {
+        contentTypes: ['application/json'],
+      }),
+    ).to.equal('content_type');
   });
 
   it('ends in time, though it drips', async () => {
@@ -202,12 +247,18 @@ describe('egress: what is sent', () => {
       dispatcher: {},
     } as EgressInit;
 
-    const response = await createEgress({ allowedCidrs: ['127.0.0.1'], log }).fetch(`http://127.0.0.1:${peer.port}/x?y=z`, options);
+    const response = await createEgress({ allowedCidrs: ['127.0.0.1'], log }).fetch(
+      `http://127.0.0.1:${peer.port}/x?y=z`,
+      options,
+    );
 
     expect(await response.json()).to.deep.equal({});
     expect(response.headers.get('content-type')).to.equal('application/json');
     const text = await heard.promise;
-    expect(text).to.match(/^POST \/x\?y=z HTTP\/1\.1\r\n/).and.contain('content-length: 3').and.contain('application/x-www-form-urlencoded');
+    expect(text)
+      .to.match(/^POST \/x\?y=z HTTP\/1\.1\r\n/)
+      .and.contain('content-length: 3')
+      .and.contain('application/x-www-form-urlencoded');
     expect(text).to.contain(`host: 127.0.0.1:${peer.port}`);
     await peer.close();
   });
@@ -242,7 +293,14 @@ describe('egress: what is sent', () => {
       process.exit(response.status === 200 ? 0 : 1);`;
     const url = `http://127.0.0.1:${proxy.port}`;
     const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
-      env: { PATH: '/usr/bin', NODE_USE_ENV_PROXY: '1', HTTP_PROXY: url, HTTPS_PROXY: url, http_proxy: url, https_proxy: url },
+      env: {
+        PATH: '/usr/bin',
+        NODE_USE_ENV_PROXY: '1',
+        HTTP_PROXY: url,
+        HTTPS_PROXY: url,
+        http_proxy: url,
+        https_proxy: url,
+      },
     });
     const [code] = await once(child, 'exit');
 
@@ -254,19 +312,29 @@ describe('egress: what is sent', () => {
 
   it('says in the log which host it was, and not the path', async () => {
     const { log: kept, text } = aLog();
-    await reasonOf(createEgress({ allowedCidrs: [], log: kept }).fetch('https://127.0.0.1/hook/S3CRETPATH?token=S3CRETQUERY'));
+    await reasonOf(
+      createEgress({ allowedCidrs: [], log: kept }).fetch('https://127.0.0.1/hook/S3CRETPATH?token=S3CRETQUERY'),
+    );
     expect(text()).to.contain('127.0.0.1').and.not.contain('S3CRET');
   });
 });
 
 describe('egress: the only way out', () => {
   it('no other file of src calls fetch, or opens http, https, http2 or undici', () => {
-    const files = readdirSync('src', { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts') && file !== 'http/egress.ts');
+    const files = readdirSync('src', { recursive: true, encoding: 'utf8' }).filter(
+      (file) => file.endsWith('.ts') && file !== 'http/egress.ts',
+    );
     const offenders = files.filter((file) => {
       const source = readFileSync(`src/${file}`, 'utf8').replace(/^\s*(?:\*|\/\/|\/\*).*$/gm, '');
       // A bare or global fetch; `something.fetch(...)` is the injected one or a cache's.
-      const calls = /(?<![.\w`])fetch\s*\(|globalThis\s*\.\s*fetch|from '(?:undici|node:https|https|node:http2|axios|got)'/.test(source);
-      const opens = /import\s*\{[^}]*\b(?:request|get|Agent)\b[^}]*\}\s*from '(?:node:)?http'|\bhttps?\.(?:request|get)\s*\(/.test(source);
+      const calls =
+        /(?<![.\w`])fetch\s*\(|globalThis\s*\.\s*fetch|from '(?:undici|node:https|https|node:http2|axios|got)'/.test(
+          source,
+        );
+      const opens =
+        /import\s*\{[^}]*\b(?:request|get|Agent)\b[^}]*\}\s*from '(?:node:)?http'|\bhttps?\.(?:request|get)\s*\(/.test(
+          source,
+        );
       return calls || opens;
     });
 

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { createErrorAnswers } from '../../src/http/error-answers.ts';
 import { createHostAllowlist, type HostAllowlist } from '../../src/http/host-allowlist.ts';
 import { LIMITS } from '../../src/kernel/limits.ts';
-import { aLog, raw, serving } from '../support/http.ts';
+import { aLog, empty, raw, serving } from '../support/http.ts';
 
 type Options = { publicUrl?: string; loopback?: boolean; domains?: string[] };
 
@@ -10,7 +10,11 @@ let stop: (() => Promise<void>) | undefined;
 let asked: string[] = [];
 let allowlist: HostAllowlist;
 
-async function guarding({ publicUrl = 'https://id.example', loopback = false, domains = [] }: Options = {}): Promise<number> {
+async function guarding({
+  publicUrl = 'https://id.example',
+  loopback = false,
+  domains = [],
+}: Options = {}): Promise<number> {
   asked = [];
   const isKnownHost = async (host: string) => {
     asked.push(host);
@@ -18,7 +22,7 @@ async function guarding({ publicUrl = 'https://id.example', loopback = false, do
     return domains.includes(host);
   };
   allowlist = createHostAllowlist({ publicUrl, loopback, isKnownHost });
-  const served = await serving([createErrorAnswers(aLog().log), allowlist.middleware, (ctx) => void (ctx.body = { let: 'in' })]);
+  const served = await serving([createErrorAnswers(aLog().log), allowlist.middleware, empty]);
   stop = served.stop;
   return served.port;
 }
@@ -40,7 +44,16 @@ describe('the host allowlist', () => {
 
   it('sends other hosts and other ports away', async () => {
     const port = await guarding({ domains: ['login.acme.example'] });
-    for (const host of ['evil.example', 'id.example:8443', 'id.example:80', 'id.example.evil.example', 'localhost', '127.0.0.1', '[::1]', 'login.acme.example:99']) {
+    for (const host of [
+      'evil.example',
+      'id.example:8443',
+      'id.example:80',
+      'id.example.evil.example',
+      'localhost',
+      '127.0.0.1',
+      '[::1]',
+      'login.acme.example:99',
+    ]) {
       expect(await ask(port, host), host).to.equal(421);
     }
   });
@@ -77,7 +90,8 @@ describe('the host allowlist', () => {
 
   it('knows loopback names in development only, at the port that is served', async () => {
     const port = await guarding({ loopback: true });
-    for (const host of ['localhost', '127.0.0.1', '[::1]']) expect(await ask(port, `${host}:${port}`), host).to.equal(200);
+    for (const host of ['localhost', '127.0.0.1', '[::1]'])
+      expect(await ask(port, `${host}:${port}`), host).to.equal(200);
     expect(await ask(port, 'localhost:1')).to.equal(421);
     expect(await ask(port, `192.168.0.1:${port}`)).to.equal(421);
   });
@@ -98,8 +112,16 @@ describe('the host allowlist', () => {
     it(`refuses ${what}`, async () => expect(await send(await guarding(), host)).to.equal(400));
   }
 
-  for (const target of ['http://id.example/', 'http://evil.example/', '//evil.example/', '/\\evil.example/', '*', 'x']) {
-    it(`refuses the target ${target}`, async () => expect(await send(await guarding(), 'Host: id.example\r\n', target)).to.equal(400));
+  for (const target of [
+    'http://id.example/',
+    'http://evil.example/',
+    '//evil.example/',
+    '/\\evil.example/',
+    '*',
+    'x',
+  ]) {
+    it(`refuses the target ${target}`, async () =>
+      expect(await send(await guarding(), 'Host: id.example\r\n', target)).to.equal(400));
   }
 
   it('never reads X-Forwarded-Host', async () => {

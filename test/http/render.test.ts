@@ -10,7 +10,11 @@ const texts = createTexts();
 const { render } = createRenderer({ texts, assets: createAssets() });
 const northwind: Branding = { name: 'Northwind' };
 
-function page<V extends View>(view: V, data: Pages[V], { code = 'en', branding = northwind, here = '/x' } = {}): string {
+function page<V extends View>(
+  view: V,
+  data: Pages[V],
+  { code = 'en', branding = northwind, here = '/x' } = {},
+): string {
   return render(view, { language: texts.forLanguage({ chosen: code }), branding, data, here });
 }
 
@@ -23,7 +27,9 @@ function poisoned<T>(data: T, poison: string): T {
   if (Array.isArray(data)) return data.map((item) => poisoned(item, poison)) as T;
   if (typeof data !== 'object' || data === null || data instanceof Date) return data;
   const kept = new Set(['outcome', 'reason']);
-  return Object.fromEntries(Object.entries(data).map(([key, value]) => [key, kept.has(key) ? value : poisoned(value, poison)])) as T;
+  return Object.fromEntries(
+    Object.entries(data).map(([key, value]) => [key, kept.has(key) ? value : poisoned(value, poison)]),
+  ) as T;
 }
 
 describe('a page', () => {
@@ -36,7 +42,9 @@ describe('a page', () => {
       it(`${name} is whole in ${code}`, () => {
         const html = page(view, data, { code });
 
-        expect(html).to.match(/^<!doctype html>/).and.include(`<html lang="${code}" dir="${direction}">`);
+        expect(html)
+          .to.match(/^<!doctype html>/)
+          .and.include(`<html lang="${code}" dir="${direction}">`);
         expect(count(html, /<h1[ >]/g), 'headings').to.equal(1);
         expect(count(html, /<main>/g), 'landmarks').to.equal(1);
         expect(html).to.match(/<title>[^<]+ · Northwind<\/title>/);
@@ -47,15 +55,26 @@ describe('a page', () => {
 
     it(`${name} shows hostile values as text`, () => {
       const poison = `"'><script>alert(1)</script><img src=x onerror=alert(1)>`;
-      const html = page(view, poisoned(data, poison), { branding: poisoned({ ...northwind, logoUrl: '', helpUrl: '' }, poison) });
+      const html = page(view, poisoned(data, poison), {
+        branding: poisoned({ ...northwind, logoUrl: '', helpUrl: '' }, poison),
+      });
 
       expect(html).not.to.include('<script').and.not.include('<img src=x');
       expect(count(html, /<[^>]*\sonerror/g)).to.equal(0);
     });
 
     it(`${name} links to no address that runs code or leaves for another host unseen`, () => {
-      for (const address of ['javascript:alert(1)', 'data:text/html,<p>', '//evil.example', '/\\evil.example', 'http://evil.example', 'https://a@evil.example']) {
-        const html = page(view, poisoned(data, address), { branding: poisoned({ ...northwind, logoUrl: '', helpUrl: '', privacyUrl: '', termsUrl: '' }, address) });
+      for (const address of [
+        'javascript:alert(1)',
+        'data:text/html,<p>',
+        '//evil.example',
+        '/\\evil.example',
+        'http://evil.example',
+        'https://a@evil.example',
+      ]) {
+        const html = page(view, poisoned(data, address), {
+          branding: poisoned({ ...northwind, logoUrl: '', helpUrl: '', privacyUrl: '', termsUrl: '' }, address),
+        });
         const targets = [...html.matchAll(/\s(?:href|src)="([^"]*)"/g)].map(([, target]) => target);
 
         for (const target of targets) expect(target).to.match(/^\/(?!\/)(assets|x)/);
@@ -74,7 +93,9 @@ describe('a problem', () => {
   it('is announced once, and the fields name it', () => {
     expect(count(html, /role="alert"/g)).to.equal(1);
     expect(count(html, /aria-describedby="problem"/g)).to.equal(2);
-    expect(html).to.include('The e-mail address, user name or password is wrong.').and.include('<title>Problem: Sign in');
+    expect(html)
+      .to.include('The e-mail address, user name or password is wrong.')
+      .and.include('<title>Problem: Sign in');
   });
 
   it('without a text of its own is told in general words', () => {
@@ -95,7 +116,9 @@ describe('the login page', () => {
 
   it('speaks to password managers', () => {
     const html = page('login', login);
-    expect(html).to.match(/name="identifier"[^>]*autocomplete="username"/s).and.match(/name="password"[^>]*autocomplete="current-password"/s);
+    expect(html)
+      .to.match(/name="identifier"[^>]*autocomplete="username"/s)
+      .and.match(/name="password"[^>]*autocomplete="current-password"/s);
   });
 
   it('signs in when Enter is pressed, whatever other buttons there are', () => {
@@ -106,16 +129,27 @@ describe('the login page', () => {
 
 describe('an error page', () => {
   it('names a reason that is not known as a fault of ours', () => {
-    expect(page('error', { reason: '__proto__', requestId: 'r-1' })).to.include('Something went wrong').and.include('Reference: r-1');
+    expect(page('error', { reason: '__proto__', requestId: 'r-1' }))
+      .to.include('Something went wrong')
+      .and.include('Reference: r-1');
   });
 });
 
 describe('the page of a device', () => {
   const origin = (userAgent: string) =>
-    page('device-confirm', { formAction: '/a', xsrf: 'x', client: { name: 'TV' }, userCode: 'a', shownCode: 'A', origin: { userAgent } });
+    page('device-confirm', {
+      formAction: '/a',
+      xsrf: 'x',
+      client: { name: 'TV' },
+      userCode: 'a',
+      shownCode: 'A',
+      origin: { userAgent },
+    });
 
   it('names the browser and the system that asked', () => {
-    expect(origin('Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0')).to.include('Firefox on Linux');
+    expect(origin('Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0')).to.include(
+      'Firefox on Linux',
+    );
   });
 
   it('does not repeat what a stranger wrote into the header', () => {
@@ -149,14 +183,23 @@ describe('the languages at the foot', () => {
 describe('the brand', () => {
   it('brings its stylesheet after ours, its logo and its links', () => {
     const html = page('login', login, {
-      branding: { name: 'Acme', logoUrl: 'https://acme.example/l.svg', tokens: { primaryColor: '#0F766E' }, helpUrl: 'https://acme.example/help' },
+      branding: {
+        name: 'Acme',
+        logoUrl: 'https://acme.example/l.svg',
+        tokens: { primaryColor: '#0F766E' },
+        helpUrl: 'https://acme.example/help',
+      },
     });
     expect(html).to.match(/gatehouse\.css[\s\S]*\/assets\/brand\.css\?primaryColor=0f766e"/);
-    expect(html).to.include('<img src="https://acme.example/l.svg" alt="Acme"').and.include('href="https://acme.example/help"');
+    expect(html)
+      .to.include('<img src="https://acme.example/l.svg" alt="Acme"')
+      .and.include('href="https://acme.example/help"');
   });
 
   it('is a mark and the name where the tenant has set nothing', () => {
     const html = page('login', login);
-    expect(html).to.match(/\/assets\/mark\.svg\?v=[0-9a-f]{12}" alt=""/).and.not.include('brand.css');
+    expect(html)
+      .to.match(/\/assets\/mark\.svg\?v=[0-9a-f]{12}" alt=""/)
+      .and.not.include('brand.css');
   });
 });

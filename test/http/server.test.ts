@@ -8,12 +8,19 @@ import { createHostAllowlist } from '../../src/http/host-allowlist.ts';
 import { createSecurityHeaders } from '../../src/http/security-headers.ts';
 import { Failure } from '../../src/kernel/failure.ts';
 import { LIMITS } from '../../src/kernel/limits.ts';
-import { aLog, get, type RawAnswer, raw, serving } from '../support/http.ts';
+import { aLog, empty, get, type RawAnswer, raw, serving } from '../support/http.ts';
 
 const publicUrl = 'https://id.test';
 const everyAnswerHas = [
-  'strict-transport-security', 'x-content-type-options', 'x-frame-options', 'referrer-policy', 'cross-origin-opener-policy',
-  'cross-origin-resource-policy', 'permissions-policy', 'content-security-policy', 'cache-control',
+  'strict-transport-security',
+  'x-content-type-options',
+  'x-frame-options',
+  'referrer-policy',
+  'cross-origin-opener-policy',
+  'cross-origin-resource-policy',
+  'permissions-policy',
+  'content-security-policy',
+  'cache-control',
 ];
 
 function expectHeaders(answer: RawAnswer): void {
@@ -49,7 +56,17 @@ describe('every answer', () => {
   });
   after(() => stop());
 
-  for (const [path, status] of [['/ok', 200], ['/page', 200], ['/redirect', 302], ['/none', 404], ['/large', 413], ['/throw', 415], ['/bug', 500], ['/busy', 503], ['/away', 503]] as const) {
+  for (const [path, status] of [
+    ['/ok', 200],
+    ['/page', 200],
+    ['/redirect', 302],
+    ['/none', 404],
+    ['/large', 413],
+    ['/throw', 415],
+    ['/bug', 500],
+    ['/busy', 503],
+    ['/away', 503],
+  ] as const) {
     it(`${status} at ${path} carries the security headers, and tells nothing else`, async () => {
       const answer = await get(port, path);
       expect(answer.status).to.equal(status);
@@ -77,11 +94,13 @@ describe('every answer', () => {
 
   it('a page may set a policy of its own', async () => {
     expect((await get(port, '/page')).headers.get('content-security-policy')).to.equal("default-src 'self'");
-    expect((await get(port, '/ok')).headers.get('content-security-policy')).to.equal("default-src 'none'; frame-ancestors 'none'");
+    expect((await get(port, '/ok')).headers.get('content-security-policy')).to.equal(
+      "default-src 'none'; frame-ancestors 'none'",
+    );
   });
 
   it('promises https only where the server has it', async () => {
-    const plain = await serving([createSecurityHeaders('http://localhost:3000'), (ctx) => void (ctx.body = {})]);
+    const plain = await serving([createSecurityHeaders('http://localhost:3000'), empty]);
     expect((await get(plain.port, '/')).headers.has('strict-transport-security')).to.equal(false);
     await plain.stop();
   });
@@ -89,15 +108,21 @@ describe('every answer', () => {
 
 describe('the server', () => {
   for (const [what, bytes] of [
-    ['a length and chunks at once', 'POST / HTTP/1.1\r\nhost: id.test\r\ncontent-length: 3\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n'],
-    ['an obfuscated transfer encoding', 'POST / HTTP/1.1\r\nhost: id.test\r\ntransfer-encoding: xchunked\r\n\r\n0\r\n\r\n'],
+    [
+      'a length and chunks at once',
+      'POST / HTTP/1.1\r\nhost: id.test\r\ncontent-length: 3\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n',
+    ],
+    [
+      'an obfuscated transfer encoding',
+      'POST / HTTP/1.1\r\nhost: id.test\r\ntransfer-encoding: xchunked\r\n\r\n0\r\n\r\n',
+    ],
     ['two lengths', 'POST / HTTP/1.1\r\nhost: id.test\r\ncontent-length: 3\r\ncontent-length: 4\r\n\r\nabcd'],
     ['a bare line feed', 'GET / HTTP/1.1\nhost: id.test\n\n'],
     ['a space before the colon', 'GET / HTTP/1.1\r\nhost : id.test\r\n\r\n'],
     ['a folded header', 'GET / HTTP/1.1\r\nhost: id.test\r\n x: y\r\n\r\n'],
   ] as const) {
     it(`answers ${what} with 400 and closes`, async () => {
-      const { port, stop } = await serving(house((ctx) => void (ctx.body = {})), { publicUrl });
+      const { port, stop } = await serving(house(empty), { publicUrl });
       // What is smuggled behind it is never answered: the connection ends after one answer.
       const answer = await raw(port, `${bytes}GET /ok HTTP/1.1\r\nhost: id.test\r\n\r\n`);
       expect(answer.status).to.equal(400);
@@ -149,7 +174,7 @@ describe('drain', () => {
   });
 
   it('closes idle kept-alive connections at once', async () => {
-    const { port, http } = await serving([(ctx) => void (ctx.body = {})]);
+    const { port, http } = await serving([empty]);
     const agent = new Agent({ keepAlive: true });
     const sent = request({ port, agent, host: '127.0.0.1' }).end();
     const [response] = await once(sent, 'response');

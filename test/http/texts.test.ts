@@ -46,7 +46,12 @@ describe('the language of a page', () => {
   });
 
   it('is written from the right in Arabic and Persian', () => {
-    expect(texts.languages.map(({ code, direction }) => `${code} ${direction}`)).to.deep.equal(['en ltr', 'ar rtl', 'fa rtl', 'fr ltr']);
+    expect(texts.languages.map(({ code, direction }) => `${code} ${direction}`)).to.deep.equal([
+      'en ltr',
+      'ar rtl',
+      'fa rtl',
+      'fr ltr',
+    ]);
   });
 });
 
@@ -104,7 +109,11 @@ describe('a text', () => {
   it('tells a moment in the calendar and digits of its language', () => {
     const moment = new Date('2026-11-24T14:05:00Z');
     expect(english.date(moment)).to.match(/^November 24, 2026 at 2:05\sPM \(UTC\)$/);
-    expect(texts.forLanguage({ chosen: 'fa' }).date(moment)).to.include('آذر').and.include('۱۴۰۵');
-    expect(texts.forLanguage({ chosen: 'fr' }).date(moment, 'Europe/Paris')).to.include('24 novembre 2026').and.include('15:05');
+    expect(texts.forLanguage({ chosen: 'fa' }).date(moment))
+      .to.include('آذر')
+      .and.include('۱۴۰۵');
+    expect(texts.forLanguage({ chosen: 'fr' }).date(moment, 'Europe/Paris'))
+      .to.include('24 novembre 2026')
+      .and.include('15:05');
   });
 });

@@ -22,7 +22,20 @@ describe('parseAddress and formatAddress', () => {
     it(`${given} is ${then}`, () => expect(canonical(given)).to.equal(then));
   }
 
-  for (const text of ['', '1.2.3', '1.2.3.4.5', '256.1.1.1', '01.2.3.4', '::g', '1::2::3', '[::1]', '1.2.3.4:80', `\u0661.1.1.1`, '<x>', 'a'.repeat(10_000)]) {
+  for (const text of [
+    '',
+    '1.2.3',
+    '1.2.3.4.5',
+    '256.1.1.1',
+    '01.2.3.4',
+    '::g',
+    '1::2::3',
+    '[::1]',
+    '1.2.3.4:80',
+    `\u0661.1.1.1`,
+    '<x>',
+    'a'.repeat(10_000),
+  ]) {
     it(`${JSON.stringify(text.slice(0, 20))} is no address`, () => expect(parseAddress(text)).to.equal(undefined));
   }
 
@@ -56,7 +69,8 @@ describe('networks', () => {
   });
 
   for (const text of ['10.0.0.0/33', '10.0.0/8', '::/129', '10.0.0.0/', '10.0.0.0/-1', 'all', '']) {
-    it(`refuses ${JSON.stringify(text)} by name`, () => expect(() => networks([text])).to.throw(RangeError, `not a network: ${text}`));
+    it(`refuses ${JSON.stringify(text)} by name`, () =>
+      expect(() => networks([text])).to.throw(RangeError, `not a network: ${text}`));
   }
 });
 

@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { expect } from 'chai';
-import type { TenantId, UserId } from '../../src/kernel/ids.ts';
 import { Failure } from '../../src/kernel/failure.ts';
+import type { TenantId, UserId } from '../../src/kernel/ids.ts';
 import { LIMITS } from '../../src/kernel/limits.ts';
 import { addLogFacts, currentRequestId, withLogFacts } from '../../src/kernel/log.ts';
 import { redactPath } from '../../src/kernel/redact.ts';
@@ -14,10 +14,58 @@ const JWT = `eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiIxIn0.${CANARY}`;
 
 /** Every name under which something secret travels here, in the spellings of five contracts. */
 const SECRETS = [
-  'authorization', 'Authorization', 'cookie', 'set-cookie', 'password', 'newPassword', 'current_password', 'passwd', 'secret', 'client_secret', 'clientSecret',
-  'token', 'access_token', 'refreshToken', 'refresh_token', 'id_token_hint', 'resetToken', 'code', 'otp', 'totp', 'user_code', 'device_code', 'code_verifier',
-  'assertion', 'client_assertion', 'subject_token', 'SAMLResponse', 'RelayState', 'api_key', 'apiKey', 'X-API-Key', 'dpop', 'DPoP', 'private_key', 'masterKey',
-  'pepper', 'recoveryCodes', 'backup_codes', 'credential', 'credentials', 'csrf', 'jti', 'state', 'nonce', 'pin', 'pwd', 'body', 'headers', 'query', 'sealed', 'bindings', 'sql',
+  'authorization',
+  'Authorization',
+  'cookie',
+  'set-cookie',
+  'password',
+  'newPassword',
+  'current_password',
+  'passwd',
+  'secret',
+  'client_secret',
+  'clientSecret',
+  'token',
+  'access_token',
+  'refreshToken',
+  'refresh_token',
+  'id_token_hint',
+  'resetToken',
+  'code',
+  'otp',
+  'totp',
+  'user_code',
+  'device_code',
+  'code_verifier',
+  'assertion',
+  'client_assertion',
+  'subject_token',
+  'SAMLResponse',
+  'RelayState',
+  'api_key',
+  'apiKey',
+  'X-API-Key',
+  'dpop',
+  'DPoP',
+  'private_key',
+  'masterKey',
+  'pepper',
+  'recoveryCodes',
+  'backup_codes',
+  'credential',
+  'credentials',
+  'csrf',
+  'jti',
+  'state',
+  'nonce',
+  'pin',
+  'pwd',
+  'body',
+  'headers',
+  'query',
+  'sealed',
+  'bindings',
+  'sql',
 ];
 
 function nested(depth: number, leaf: object): object {
@@ -27,7 +75,8 @@ function nested(depth: number, leaf: object): object {
 describe('the log', () => {
   it('drops what is secret by its name, at every depth', () => {
     const { log, text, lines } = aLog();
-    for (const name of SECRETS) for (const depth of [0, 1, 3, 20]) log.info({ kept: 'kept', ...nested(depth, { [name]: CANARY }) }, 'line');
+    for (const name of SECRETS)
+      for (const depth of [0, 1, 3, 20]) log.info({ kept: 'kept', ...nested(depth, { [name]: CANARY }) }, 'line');
     for (const name of SECRETS) log.child({ [name]: CANARY, nested: { [name]: CANARY } }).info('child');
 
     expect(text()).not.to.contain(CANARY);
@@ -37,8 +86,17 @@ describe('the log', () => {
   it('cuts secrets out of texts, wherever the text stands', () => {
     const { log, text } = aLog();
     const texts = [
-      `https://rp.example/cb?code=${CANARY}&state=x`, `https://rp.example/cb#access_token=${CANARY}`, `postgres://user:${CANARY}@host/db`, `Authorization: Bearer ${CANARY}`,
-      `Basic ${CANARY}`, JWT, `token=${CANARY}`, `{"password":"${CANARY}"}`, `client_secret: ${CANARY}`, `code=${CANARY}`, `wrong: ${CANARY}${'x'.repeat(32)}`,
+      `https://rp.example/cb?code=${CANARY}&state=x`,
+      `https://rp.example/cb#access_token=${CANARY}`,
+      `postgres://user:${CANARY}@host/db`,
+      `Authorization: Bearer ${CANARY}`,
+      `Basic ${CANARY}`,
+      JWT,
+      `token=${CANARY}`,
+      `{"password":"${CANARY}"}`,
+      `client_secret: ${CANARY}`,
+      `code=${CANARY}`,
+      `wrong: ${CANARY}${'x'.repeat(32)}`,
     ];
     for (const secret of texts) {
       log.info(secret);
@@ -55,14 +113,22 @@ describe('the log', () => {
 
   it('shows an error by name, code and place, and none of what libraries attach', () => {
     const { log, text, lines } = aLog();
-    const error = Object.assign(new TypeError('no good'), { code: 'E_BAD', body: CANARY, parameters: [CANARY], detail: CANARY, request: { x: CANARY } });
+    const error = Object.assign(new TypeError('no good'), {
+      code: 'E_BAD',
+      body: CANARY,
+      parameters: [CANARY],
+      detail: CANARY,
+      request: { x: CANARY },
+    });
     log.error({ err: error }, 'failed');
     log.error(new Failure('invalid_credentials', { userId: 'u', password: CANARY }));
 
     expect(text()).not.to.contain(CANARY);
     expect(lines()[0]!['err']).to.include({ type: 'TypeError', message: 'no good', code: 'E_BAD' });
     expect((lines()[0]!['err'] as { stack: string }).stack).to.match(/^at /);
-    expect(lines()[1]!['err']).to.include({ type: 'Failure', message: 'The e-mail address or the password is wrong.' }).and.have.deep.property('details', { userId: 'u' });
+    expect(lines()[1]!['err'])
+      .to.include({ type: 'Failure', message: 'The e-mail address or the password is wrong.' })
+      .and.have.deep.property('details', { userId: 'u' });
   });
 
   it('shows neither the values nor the text of a statement that failed', async () => {
@@ -104,7 +170,17 @@ describe('the log', () => {
     }
     const circle: Record<string, unknown> = { name: 'circle' };
     circle['self'] = circle;
-    log.info({ holder: new Holder(), buffer: Buffer.from(CANARY), map: new Map([['a', CANARY]]), url: new URL(`https://x/?code=${CANARY}`), circle, big: 1n }, 'line');
+    log.info(
+      {
+        holder: new Holder(),
+        buffer: Buffer.from(CANARY),
+        map: new Map([['a', CANARY]]),
+        url: new URL(`https://x/?code=${CANARY}`),
+        circle,
+        big: 1n,
+      },
+      'line',
+    );
     expect(text()).to.contain('[Holder]').and.contain('[Buffer]').and.not.contain(CANARY);
   });
 
@@ -119,7 +195,14 @@ describe('the log', () => {
 
   it('is bounded: a long text, a wide object and a long list are cut', () => {
     const { log, text } = aLog();
-    log.info({ long: 'a b '.repeat(1_000_000), wide: Object.fromEntries(Array.from({ length: 10_000 }, (_, i) => [`n${i}`, i])), list: Array.from({ length: 10_000 }, (_, i) => i) }, 'b c '.repeat(1_000_000));
+    log.info(
+      {
+        long: 'a b '.repeat(1_000_000),
+        wide: Object.fromEntries(Array.from({ length: 10_000 }, (_, i) => [`n${i}`, i])),
+        list: Array.from({ length: 10_000 }, (_, i) => i),
+      },
+      'b c '.repeat(1_000_000),
+    );
     expect(text().length).to.be.lessThan(LIMITS.logStringChars * 4);
   });
 
@@ -128,7 +211,10 @@ describe('the log', () => {
     const one = { requestId: 'request-one-0123456789abcdef0123456789abcdef' };
     await withLogFacts(one, async () => {
       await Promise.resolve();
-      addLogFacts({ tenantId: 'acme' as TenantId, actor: { kind: 'user', userId: 'ann' as UserId, sessionUid: 's3cret', roles: [], permissions: [] } });
+      addLogFacts({
+        tenantId: 'acme' as TenantId,
+        actor: { kind: 'user', userId: 'ann' as UserId, sessionUid: 's3cret', roles: [], permissions: [] },
+      });
       log.info('inside');
       expect(currentRequestId()).to.equal(one.requestId);
     });

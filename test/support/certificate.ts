@@ -2,7 +2,8 @@ import { generateKeyPairSync, randomBytes, sign } from 'node:crypto';
 
 const tlv = (tag: number, ...parts: Buffer[]): Buffer => {
   const body = Buffer.concat(parts);
-  const length = body.length < 128 ? Buffer.from([body.length]) : Buffer.from([0x82, body.length >> 8, body.length & 0xff]);
+  const length =
+    body.length < 128 ? Buffer.from([body.length]) : Buffer.from([0x82, body.length >> 8, body.length & 0xff]);
   return Buffer.concat([Buffer.from([tag]), length, body]);
 };
 const oid = (hex: string): Buffer => tlv(6, Buffer.from(hex, 'hex'));
@@ -13,7 +14,12 @@ export function aCertificate(host: string): { key: string; cert: string } {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const algorithm = tlv(0x30, oid('2a8648ce3d040302'));
   const names = tlv(0x30, oid('551d11'), tlv(4, tlv(0x30, tlv(0x82, Buffer.from(host)))));
-  const isAuthority = tlv(0x30, oid('551d13'), tlv(1, Buffer.from([0xff])), tlv(4, tlv(0x30, tlv(1, Buffer.from([0xff])))));
+  const isAuthority = tlv(
+    0x30,
+    oid('551d13'),
+    tlv(1, Buffer.from([0xff])),
+    tlv(4, tlv(0x30, tlv(1, Buffer.from([0xff])))),
+  );
   const tbs = tlv(
     0x30,
     tlv(0xa0, tlv(2, Buffer.from([2]))),

@@ -21,7 +21,9 @@ const FLAGS = [
 
 /** The path of a Chromium on this machine: CHROMIUM_PATH, or one of the usual places. */
 export function findChromium(): string | undefined {
-  return [process.env['CHROMIUM_PATH'], ...USUAL_PLACES].find((path) => path !== undefined && path !== '' && existsSync(path));
+  return [process.env['CHROMIUM_PATH'], ...USUAL_PLACES].find(
+    (path) => path !== undefined && path !== '' && existsSync(path),
+  );
 }
 
 /** Starts a browser without a profile. Each page in it gets its own context from the caller. */

@@ -7,7 +7,11 @@ import { createLog, type Log } from '../../src/kernel/log.ts';
 export function aLog(level = 'trace'): { log: Log; lines(): Record<string, unknown>[]; text(): string } {
   const written: string[] = [];
   const log = createLog({ level, name: 'test', to: { write: (line) => void written.push(line) } });
-  return { log, text: () => written.join(''), lines: () => written.map((line) => JSON.parse(line) as Record<string, unknown>) };
+  return {
+    log,
+    text: () => written.join(''),
+    lines: () => written.map((line) => JSON.parse(line) as Record<string, unknown>),
+  };
 }
 
 /** Serves middlewares on a free port of this machine. */
@@ -35,13 +39,22 @@ export async function raw(port: number, request: string): Promise<RawAnswer> {
   const [first = '', ...lines] = head.split('\r\n');
   return {
     status: Number(first.split(' ')[1]),
-    headers: new Map(lines.map((line) => [line.slice(0, line.indexOf(':')).toLowerCase(), line.slice(line.indexOf(':') + 1).trim()])),
+    headers: new Map(
+      lines.map((line) => [line.slice(0, line.indexOf(':')).toLowerCase(), line.slice(line.indexOf(':') + 1).trim()]),
+    ),
     body,
   };
 }
 
 /** A plain request, closed after its answer. */
 export function get(port: number, path: string, headers: Record<string, string> = {}): Promise<RawAnswer> {
-  const lines = Object.entries({ host: 'id.test', connection: 'close', ...headers }).map(([name, value]) => `${name}: ${value}`);
+  const lines = Object.entries({ host: 'id.test', connection: 'close', ...headers }).map(
+    ([name, value]) => `${name}: ${value}`,
+  );
   return raw(port, `GET ${path} HTTP/1.1\r\n${lines.join('\r\n')}\r\n\r\n`);
 }
+
+/** A route that answers `{}` everywhere. */
+export const empty: Middleware = (ctx) => {
+  ctx.body = {};
+};

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
-import { createServer, type Server, type Socket } from 'node:net';
 import type { AddressInfo } from 'node:net';
+import { createServer, type Server, type Socket } from 'node:net';
 
 /** A TCP port on this machine that counts who connects, and does with each connection what `speak` says. */
 export type Listener = { port: number; connections(): number; close(): Promise<void> };

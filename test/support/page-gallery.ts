@@ -27,7 +27,8 @@ const account = { name: 'Ann Lindqvist', identifier: 'ann.lindqvist@example.com'
 const form = { action: '/sent', csrf: 'the-csrf-value' };
 const coreForm = { formAction: '/sent', xsrf: 'the-xsrf-value' };
 
-const SMART_TV = 'Mozilla/5.0 (SMART-TV; Linux; Tizen 7.0) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/108.0 TV Safari/537.36';
+const SMART_TV =
+  'Mozilla/5.0 (SMART-TV; Linux; Tizen 7.0) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/108.0 TV Safari/537.36';
 
 /** Every view, and those that look different by what they are given. */
 export const SAMPLES: readonly Sample[] = [
@@ -35,7 +36,13 @@ export const SAMPLES: readonly Sample[] = [
   {
     name: 'login-problem',
     view: 'login',
-    data: { ...form, client: television, identifier: account.identifier, remember: true, problem: { code: 'invalid_credentials' } },
+    data: {
+      ...form,
+      client: television,
+      identifier: account.identifier,
+      remember: true,
+      problem: { code: 'invalid_credentials' },
+    },
   },
   {
     name: 'login-full',
@@ -62,14 +69,27 @@ export const SAMPLES: readonly Sample[] = [
       account,
       scopes: ['openid', 'profile', 'email', 'offline_access'],
       claims: ['birthdate'],
-      apis: [{ name: 'Orders', scopes: [{ name: 'orders:read', description: 'See your orders' }, { name: 'orders:cancel' }] }],
+      apis: [
+        {
+          name: 'Orders',
+          scopes: [{ name: 'orders:read', description: 'See your orders' }, { name: 'orders:cancel' }],
+        },
+      ],
       redirectHost: 'books.example',
     },
   },
-  { name: 'consent-again', view: 'consent', data: { ...form, client: television, account, scopes: [], claims: [], apis: [] } },
+  {
+    name: 'consent-again',
+    view: 'consent',
+    data: { ...form, client: television, account, scopes: [], claims: [], apis: [] },
+  },
   { name: 'account', view: 'account', data: { ...form, account, client: harbour } },
   { name: 'device', view: 'device', data: coreForm },
-  { name: 'device-problem', view: 'device', data: { ...coreForm, userCode: 'wdjb-mjhx', problem: { code: 'user_code_unknown' } } },
+  {
+    name: 'device-problem',
+    view: 'device',
+    data: { ...coreForm, userCode: 'wdjb-mjhx', problem: { code: 'user_code_unknown' } },
+  },
   {
     name: 'device-confirm',
     view: 'device-confirm',
@@ -87,13 +107,24 @@ export const SAMPLES: readonly Sample[] = [
   { name: 'logout-plain', view: 'logout', data: coreForm },
   { name: 'signed-out', view: 'signed-out', data: { signInUrl: '/login' } },
   { name: 'signed-out-client', view: 'signed-out', data: { client: harbour, stillSignedIn: true } },
-  { name: 'error', view: 'error', data: { reason: 'redirect', requestId: '019ab2f4-7c11-7d03-9c5e-2f4b8a1d6e90', homeUrl: '/' } },
+  {
+    name: 'error',
+    view: 'error',
+    data: { reason: 'redirect', requestId: '019ab2f4-7c11-7d03-9c5e-2f4b8a1d6e90', homeUrl: '/' },
+  },
   { name: 'expired', view: 'expired', data: { client: harbour } },
   { name: 'new-password', view: 'new-password', data: { ...form, account, reason: 'reset', minLength: 12 } },
   {
     name: 'new-password-problem',
     view: 'new-password',
-    data: { ...form, account, reason: 'expired', minLength: 8, problem: { code: 'passwords_differ' }, cancellable: true },
+    data: {
+      ...form,
+      account,
+      reason: 'expired',
+      minLength: 8,
+      problem: { code: 'passwords_differ' },
+      cancellable: true,
+    },
   },
   { name: 'not-found', view: 'not-found', data: { homeUrl: '/' } },
   { name: 'busy', view: 'busy', data: { retryUrl: '/busy', retryAfterSeconds: 5 } },
@@ -124,7 +155,12 @@ const renderer = (() => {
 
 function brandingOf(brand: string): Branding {
   const tokens = BRANDS[brand] ?? {};
-  return { name: 'Northwind', tokens, privacyUrl: 'https://northwind.example/privacy', helpUrl: 'https://northwind.example/help' };
+  return {
+    name: 'Northwind',
+    tokens,
+    privacyUrl: 'https://northwind.example/privacy',
+    helpUrl: 'https://northwind.example/help',
+  };
 }
 
 function pageOf(sample: Sample, url: URL): string {
@@ -163,10 +199,12 @@ export async function openGallery(): Promise<Gallery> {
   const { port } = server.address() as AddressInfo;
   return {
     received,
-    url: (name, { language = 'en', brand = 'house' } = {}) => `http://127.0.0.1:${port}/${name}?lang=${language}&brand=${brand}`,
-    stop: () => new Promise((done) => {
-      server.close(() => done());
-      server.closeAllConnections();
-    }),
+    url: (name, { language = 'en', brand = 'house' } = {}) =>
+      `http://127.0.0.1:${port}/${name}?lang=${language}&brand=${brand}`,
+    stop: () =>
+      new Promise((done) => {
+        server.close(() => done());
+        server.closeAllConnections();
+      }),
   };
 }

@@ -44,18 +44,18 @@ export function createBlueprintService(rooms: BlueprintRooms) {
     /**
      * Makes the database as the file says: all of it, or nothing. One file at a time, on all nodes together.
      *
-     * @returns what was different
+     * @returns what was made and changed
      * @throws Failure `blueprint_invalid` with `mistakes`; `forbidden` for anyone but the service itself
      */
     async apply(call: OperatorCall, blueprint: Blueprint): Promise<Difference[]> {
       assertSystem(call);
       return inOperatorTransaction(call, async (tx) => {
         await store.waitForTurn(tx);
-        return reconcile(tx, blueprint, true);
+        return (await reconcile(tx, blueprint, true)).filter(({ action }) => action !== 'kept');
       });
     },
 
-    /** What `apply` would do, by the same comparison, without a write. @throws Failure as `apply` does */
+    /** What `apply` would do, by the same comparison, without a write; and what it would leave alone. @throws Failure as `apply` does */
     async plan(call: OperatorCall, blueprint: Blueprint): Promise<Difference[]> {
       assertSystem(call);
       return inOperatorTransaction(call, (tx) => reconcile(tx, blueprint, false));

@@ -1,7 +1,7 @@
 import type { OperatorCall } from '../../kernel/call.ts';
 
 /** Any number, the same on every node: the advisory lock under which one file is applied at a time. */
-const APPLY_LOCK = 4_172_002;
+const APPLY_LOCK = 4_172_101;
 
 /**
  * Waits until no other file is being applied, and lets this transaction take its time: a file may hold ten thousand

@@ -35,6 +35,15 @@ export async function reconcileClients(work: Work, sites: readonly Site[]): Prom
       fresh.map(({ site, values, client }) => ({ tenantId: site.tenantId, values, secret: client.clientSecret })),
     );
   }
+  if (!work.mayWrite) await tellKept(work, sites);
+}
+
+async function tellKept(work: Work, sites: readonly Site[]): Promise<void> {
+  const siteOf = new Map(sites.map((site) => [site.tenantId, site]));
+  for (const { tenantId, client } of await work.rooms.clients.clientsOfTenants(work.tx, [...siteOf.keys()])) {
+    const site = siteOf.get(tenantId)!;
+    if (!site.declared.clients?.some(({ clientId }) => clientId === client.clientId)) differs(work, site, 'kept', 'client', client.clientId);
+  }
 }
 
 async function presentOf({ tx, rooms, mayWrite }: Work, batch: readonly Declared[]): Promise<Map<Declared, Present>> {

@@ -112,7 +112,7 @@ const hashPart = ({ hash, pepperId, normalForm }: StoredHash): HashBlueprint =>
 
 /** Without secrets: they are kept as hashes under a key of this tenant in this house, of use nowhere else. */
 function clientPart(client: Client): ClientBlueprint {
-  return compact<ClientBlueprint>({
+  const document = compact<ClientBlueprint>({
     clientId: client.clientId,
     kind: client.kind,
     name: client.name,
@@ -122,9 +122,11 @@ function clientPart(client: Client): ClientBlueprint {
     pkceRequired: client.pkceRequired ? undefined : false,
     profile: client.profile,
     legacyAssertions: client.legacyAssertions || undefined,
-    scopes: client.apiScopes,
-    allowedOrigins: client.allowedOrigins,
     allowedIps: client.allowedIps,
     rateLimitPerMinute: client.rateLimitPerMinute,
   });
+  // Here an empty list says something else than none at all: no scope, no origin.
+  const scopes = client.apiScopes === null ? {} : { scopes: client.apiScopes };
+  const origins = client.kind === 'spa' || client.allowedOrigins.length > 0 ? { allowedOrigins: client.allowedOrigins } : {};
+  return { ...document, ...scopes, ...origins };
 }

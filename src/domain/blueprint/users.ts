@@ -18,8 +18,10 @@ const HASHES = 8;
 
 /** Makes and changes the declared users, with passwords and roles. */
 export async function reconcileUsers(work: Work, sites: readonly Site[], roleNames: RoleNames): Promise<void> {
+  const matched = new Map<string, number>();
   for (const batch of batchesOf(await declaredUsers(work, sites), LIMITS.batchRows)) {
     const present = await presentOf(work, batch);
+    for (const { site } of present.values()) matched.set(site.tenantId, (matched.get(site.tenantId) ?? 0) + 1);
     const fresh: Fresh[] = [];
     for (const declared of batch) {
       assertRoles(work, declared, roleNames);
@@ -32,6 +34,19 @@ export async function reconcileUsers(work: Work, sites: readonly Site[], roleNam
     }
     if (fresh.length > 0 && writes(work)) await create(work, fresh);
     for (const one of present.values()) await reconcileUser(work, one);
+  }
+  if (!work.mayWrite) await tellKept(work, sites, matched);
+}
+
+/** How many users a plan leaves alone; there may be too many to name. */
+async function tellKept(work: Work, sites: readonly Site[], matched: ReadonlyMap<string, number>): Promise<void> {
+  const counts = await work.rooms.users.countByTenant(
+    work.tx,
+    sites.map(({ tenantId }) => tenantId),
+  );
+  for (const site of sites) {
+    const kept = (counts.get(site.tenantId) ?? 0) - (matched.get(site.tenantId) ?? 0);
+    if (kept > 0) differs(work, site, 'kept', 'user', `${kept} more`);
   }
 }
 
@@ -143,7 +158,7 @@ async function reconcileUser(work: Work, present: Present): Promise<void> {
     ...checkedProfile(user),
     email: checkedEmail(user.email).email,
     emailVerified: user.emailVerified,
-    phoneVerified: user.phoneVerified,
+    phoneVerified: (user.phone === undefined ? there.phone : user.phone) === null ? undefined : user.phoneVerified,
     // Pending is how a user begins; one who is beyond it stays so.
     status: user.status === 'pending' ? undefined : user.status,
   }));

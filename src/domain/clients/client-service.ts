@@ -9,7 +9,7 @@ import { plainName, stableJson } from '../../kernel/text.ts';
 import type { AuditService } from '../audit/audit-service.ts';
 import type { TenantKeyService } from '../keys/tenant-key-service.ts';
 import { type Client, type ClientChange, type ClientDraft, type ClientValues, usesSecret } from './client.ts';
-import type { ClientMetadata } from './client-metadata.ts';
+import { type ClientMetadata, fieldsOf, withFields } from './client-metadata.ts';
 import { changedClient, checkedClient, checkedSecret, kindOfRegistered } from './client-rules.ts';
 import { createClientSecrets } from './client-secrets.ts';
 import * as store from './client-store.ts';
@@ -194,9 +194,13 @@ export function assertTakesSecret({ metadata }: ClientValues): void {
   if (!usesSecret(metadata)) throw new Failure('client_invalid', { field: 'clientSecret', problem: `is of no use with ${method}` });
 }
 
-/** What the core keeps of a registration is RFC 7591 metadata; all that is ours is at its strictest. */
+/** What is kept of a registration beside the fields of a client that a tenant makes. */
+const REGISTERED_TOO = ['application_type', 'scope', 'response_modes'];
+
+/** The core keeps RFC 7591 metadata and carries ours along; all that is ours is at its strictest. */
 function registeredValues(clientId: string, name: unknown, metadata: ClientMetadata): ClientValues {
-  const { client_id_issued_at: _, client_secret_expires_at: __, ...kept } = metadata;
+  const { resourceServers: _, ...fields } = fieldsOf(metadata);
+  const more = REGISTERED_TOO.filter((key) => metadata[key] !== undefined).map((key) => [key, metadata[key]]);
   const redirectUris = Array.isArray(metadata['redirect_uris']) ? (metadata['redirect_uris'] as string[]) : [];
   const kind = kindOfRegistered(metadata);
   return {
@@ -206,7 +210,7 @@ function registeredValues(clientId: string, name: unknown, metadata: ClientMetad
     status: 'active',
     firstParty: false,
     registered: true,
-    metadata: kept,
+    metadata: withFields(Object.fromEntries(more), fields),
     pkceRequired: true,
     profile: null,
     legacyAssertions: false,

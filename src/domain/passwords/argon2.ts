@@ -15,7 +15,8 @@ type Argon2 = {
   verify(phc: string, password: string, secret: Buffer | undefined): Promise<boolean>;
 };
 
-const PHC = /^\$(argon2id|argon2i|argon2d)\$v=(16|19)\$([mtp=,\d]{11,40})\$([A-Za-z0-9+/]{11,86})\$([A-Za-z0-9+/]{22,86})$/;
+const PHC =
+  /^\$(argon2id|argon2i|argon2d)\$v=(16|19)\$([mtp=,\d]{11,40})\$([A-Za-z0-9+/]{11,86})\$([A-Za-z0-9+/]{22,86})$/;
 
 /**
  * Reads the parameters of a PHC string, in whichever order they stand: the two libraries do not agree on it.
@@ -27,7 +28,14 @@ export function parseArgon2(text: string, ceiling: Argon2Cost = ARGON2_CEILING):
   if (text.length > LIMITS.storedHashChars) return undefined;
   const match = PHC.exec(text);
   if (!match) return undefined;
-  const [, type, version, parameters, salt, tag] = match as unknown as [string, Argon2Type, string, string, string, string];
+  const [, type, version, parameters, salt, tag] = match as unknown as [
+    string,
+    Argon2Type,
+    string,
+    string,
+    string,
+    string,
+  ];
   const cost = parseCost(parameters);
   if (!cost || !isWithin(cost, ceiling)) return undefined;
   // Base 64 of whole bytes never leaves one character over.

@@ -4,22 +4,25 @@ import { LIMITS } from '../../kernel/limits.ts';
 /** One GET to the outside, as text; it rejects on anything but 200. The house's egress module provides it. */
 export type FetchText = (url: string, options: { timeoutMs: number; bodyBytes: number }) => Promise<string>;
 
+export type BreachCheckDeps = { url: string | undefined; fetchText: FetchText; timeoutMs?: number };
+
 /**
  * Asks a range service in the manner of haveibeenpwned whether a password stands in a known breach. It learns the first
  * five hexadecimal digits of a SHA-1 and no more (k-anonymity). A service that is slow or away lets the password pass:
  * it must not stop people from setting one.
  *
  * @param url the address with `{prefix}` in it; undefined: nothing is asked
+ * @param timeoutMs two seconds unless told
  */
-export function createBreachCheck({ url, fetchText }: { url: string | undefined; fetchText: FetchText }) {
+export function createBreachCheck({ url, fetchText, timeoutMs = LIMITS.breachCheckMs }: BreachCheckDeps) {
   return async function isBreached(password: string): Promise<boolean> {
     if (url === undefined) return false;
     const digest = createHash('sha1').update(password, 'utf8').digest('hex').toUpperCase();
     const ask = fetchText(url.replace('{prefix}', digest.slice(0, 5)), {
-      timeoutMs: LIMITS.breachCheckMs,
+      timeoutMs,
       bodyBytes: LIMITS.breachAnswerBytes,
     });
-    const answer = await withinTime(ask, LIMITS.breachCheckMs);
+    const answer = await withinTime(ask, timeoutMs);
     return answer !== undefined && lists(answer, digest.slice(5));
   };
 }

@@ -1,7 +1,15 @@
 import { availableParallelism } from 'node:os';
 import { LIMITS } from '../../kernel/limits.ts';
 import { sha256 } from '../../kernel/secret.ts';
-import { ARGON2_CEILING, type Argon2Cost, type Argon2Hash, costText, loadArgon2, parseArgon2, unopenable } from './argon2.ts';
+import {
+  ARGON2_CEILING,
+  type Argon2Cost,
+  type Argon2Hash,
+  costText,
+  loadArgon2,
+  parseArgon2,
+  unopenable,
+} from './argon2.ts';
 import { createForeignVerifier, recogniseHash } from './foreign-hash.ts';
 import { createHashQueue } from './hash-queue.ts';
 import { assertPassword, inForm, NORMAL_FORM, type NormalForm } from './password-text.ts';

@@ -15,7 +15,10 @@ type Row = {
 };
 
 /** The passwords of those of the users who have one. */
-export async function listOf({ db }: OperatorCall, users: readonly { tenantId: TenantId; userId: UserId }[]): Promise<OwnedHash[]> {
+export async function listOf(
+  { db }: OperatorCall,
+  users: readonly { tenantId: TenantId; userId: UserId }[],
+): Promise<OwnedHash[]> {
   const rows: Row[] = await db('passwords')
     .whereRaw('(tenant_id, user_id) in (select * from unnest(?::uuid[], ?::uuid[]))', [
       users.map(({ tenantId }) => tenantId),

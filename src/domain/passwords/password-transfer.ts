@@ -18,8 +18,10 @@ export function createPasswordTransfer() {
      * @throws Failure `invalid_input` for a format or for parameters that this house does not execute
      */
     checkedHash({ hash, pepperId, normalForm }: StoredHash): StoredHash {
-      if (!recogniseHash(hash)) throw new Failure('invalid_input', { field: 'passwordHash', problem: 'is in no known format' });
-      if (pepperId !== null && !/^[0-9a-f]{16}$/.test(pepperId)) throw new Failure('invalid_input', { field: 'passwordHash.pepper' });
+      if (!recogniseHash(hash))
+        throw new Failure('invalid_input', { field: 'passwordHash', problem: 'is in no known format' });
+      if (pepperId !== null && !/^[0-9a-f]{16}$/.test(pepperId))
+        throw new Failure('invalid_input', { field: 'passwordHash.pepper' });
       return { hash, pepperId, normalForm };
     },
 

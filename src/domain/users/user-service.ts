@@ -168,6 +168,9 @@ export function createUserService({ audit, access, sessions, passwords }: UserSe
     /** Every user of several tenants who is not gone for good, by tenant and e-mail address, in the caller's transaction. */
     usersOfTenants: (tx: OperatorCall, tenantIds: readonly TenantId[]) => store.listOf(tx, tenantIds),
 
+    /** How many users each of several tenants has, in the caller's transaction. */
+    countByTenant: (tx: OperatorCall, tenantIds: readonly TenantId[]): Promise<Map<TenantId, number>> => store.countByTenant(tx, tenantIds),
+
     /** Users of several tenants in few statements, in the caller's transaction. @throws Failure `email_taken`, `username_taken` */
     async createAll(tx: OperatorCall, users: readonly (UserValues & { tenantId: TenantId; id: UserId })[]): Promise<void> {
       for (const batch of batchesOf(users, LIMITS.batchRows)) await orTaken(() => store.insert(tx, batch));

@@ -134,6 +134,14 @@ export async function listOf({ db }: OperatorCall, tenantIds: readonly TenantId[
   return rows.map((row) => ({ tenantId: row.tenant_id, user: toUser(row) }));
 }
 
+export async function countByTenant({ db }: OperatorCall, tenantIds: readonly TenantId[]): Promise<Map<TenantId, number>> {
+  const rows = await db<Row>('users')
+    .whereRaw('tenant_id = any(?::uuid[])', [[...tenantIds]])
+    .groupBy('tenant_id')
+    .select<{ tenant_id: TenantId; count: string }[]>('tenant_id', db.raw('count(*) as count'));
+  return new Map(rows.map((row) => [row.tenant_id, Number(row.count)]));
+}
+
 /** Like `find`, and holds the row until the transaction ends. */
 export async function lock({ db, tenantId }: TenantCall, id: UserId): Promise<User | undefined> {
   const row = await db<Row>('users').where({ tenant_id: tenantId, id }).forNoKeyUpdate().first(...COLUMNS);

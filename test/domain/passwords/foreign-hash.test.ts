@@ -44,7 +44,12 @@ const VECTORS: [format: string, password: string, hash: string, source: string][
     '$pbkdf2-sha512$i=30000,l=64$AAECAwQFBgcICQoLDA0ODw==$Kz3A0jsGvqgTagK4wPhnv1d8DkQCh65AmLlAtsUmidA+m/fYlm7Y1RSTKCQLepUx9etZaBeNVSom6PeVPFAc+A==',
     'hashlib',
   ],
-  ['pbkdf2', 'lètmein', 'pbkdf2_sha256$29000$seasalt$OXvcmd5X4lstJYTdn4pNJCadC+PD0daYfoJ18IQ9vb0=', 'hashlib, as Django writes it'],
+  [
+    'pbkdf2',
+    'lètmein',
+    'pbkdf2_sha256$29000$seasalt$OXvcmd5X4lstJYTdn4pNJCadC+PD0daYfoJ18IQ9vb0=',
+    'hashlib, as Django writes it',
+  ],
   ['pbkdf2', 'lètmein', 'pbkdf2_sha1$30000$seasalt2$pMzU1zNPcydf6wjnJFbiVKwgULc=', 'Django, test_hashers.py'],
   [
     'pbkdf2',
@@ -54,14 +59,44 @@ const VECTORS: [format: string, password: string, hash: string, source: string][
   ],
   ['phpass', 'test12345', '$P$9IQRaTwmfeRo7ud9Fh4E2PdI0S3r.L0', 'phpass, test.php'],
   ['phpass', 'test12345', '$H$9IQRaTwmfeRo7ud9Fh4E2PdI0S3r.L0', 'the same as phpBB writes it'],
-  ['sha-crypt', 'Hello world!', '$5$saltstring$5B8vYYiY.CVt1RlTTf8KbXBH3hsxY/GNooZaBBGWEc5', 'openssl passwd, crypt(3)'],
-  ['sha-crypt', 'Hello world!', '$5$rounds=10000$saltstringsaltst$3xv.VbSHBb41AL9AvLeujZkZRBAwqFMz2.opqey6IcA', 'openssl passwd, crypt(3)'],
-  ['sha-crypt', 'Hello world!', '$6$saltstring$svn8UoSVapNtMuq1ukKS4tPQd8iKwSMHWjl/O817G3uBnIFNjnQJuesI68u4OTLiBFdcbYEdFCoEOfaS35inz1', 'openssl passwd, crypt(3)'],
-  ['sha-crypt', 'Hello world!', '$6$rounds=10000$saltstringsaltst$OW1/O6BYHV6BcXZu8QVeXbDWra3Oeqh0sbHbbMCVNSnCM/UrjmM0Dp8vOuZeHBy/YTBmSK6H9qs/y3RnOaw5v.', 'openssl passwd, crypt(3)'],
-  ['sha-crypt', 'a very much longer text to encrypt.  This one even stretches over morethan one line.', '$6$rounds=1400$anotherlongsalts$POfYwTEok97VWcjxIiSOjiykti.o/pQs.wPvMxQ6Fm7I6IoYN3CmLs66x9t0oSwbtEW7o7UmJEiDwGqd8p4ur1', 'openssl passwd, crypt(3)'],
+  [
+    'sha-crypt',
+    'Hello world!',
+    '$5$saltstring$5B8vYYiY.CVt1RlTTf8KbXBH3hsxY/GNooZaBBGWEc5',
+    'openssl passwd, crypt(3)',
+  ],
+  [
+    'sha-crypt',
+    'Hello world!',
+    '$5$rounds=10000$saltstringsaltst$3xv.VbSHBb41AL9AvLeujZkZRBAwqFMz2.opqey6IcA',
+    'openssl passwd, crypt(3)',
+  ],
+  [
+    'sha-crypt',
+    'Hello world!',
+    '$6$saltstring$svn8UoSVapNtMuq1ukKS4tPQd8iKwSMHWjl/O817G3uBnIFNjnQJuesI68u4OTLiBFdcbYEdFCoEOfaS35inz1',
+    'openssl passwd, crypt(3)',
+  ],
+  [
+    'sha-crypt',
+    'Hello world!',
+    '$6$rounds=10000$saltstringsaltst$OW1/O6BYHV6BcXZu8QVeXbDWra3Oeqh0sbHbbMCVNSnCM/UrjmM0Dp8vOuZeHBy/YTBmSK6H9qs/y3RnOaw5v.',
+    'openssl passwd, crypt(3)',
+  ],
+  [
+    'sha-crypt',
+    'a very much longer text to encrypt.  This one even stretches over morethan one line.',
+    '$6$rounds=1400$anotherlongsalts$POfYwTEok97VWcjxIiSOjiykti.o/pQs.wPvMxQ6Fm7I6IoYN3CmLs66x9t0oSwbtEW7o7UmJEiDwGqd8p4ur1',
+    'openssl passwd, crypt(3)',
+  ],
   ['salted-sha', 'testing123', '{SSHA}6+h1HKZirEW2+qbiS61Yq3e0ibhzYWx0c2FsdA==', 'hashlib'],
   ['salted-sha', 'testing123', '{SSHA256}8HExeDpNCLgjCZM23gDUf7v6IyWa7NwuQKllY6PauhpzYWx0c2FsdA==', 'hashlib'],
-  ['salted-sha', 'testing123', '{SSHA512}jq5/i2CjNQPO79jVc8o98m5QOrPDrp2y2U3K9pB4I0J3zyPyyjOHRRRFJNgc5m4lnQLJhUP4+IPXa9ZLe5fLLXNhbHRzYWx0', 'hashlib'],
+  [
+    'salted-sha',
+    'testing123',
+    '{SSHA512}jq5/i2CjNQPO79jVc8o98m5QOrPDrp2y2U3K9pB4I0J3zyPyyjOHRRRFJNgc5m4lnQLJhUP4+IPXa9ZLe5fLLXNhbHRzYWx0',
+    'hashlib',
+  ],
 ];
 
 describe('a hash of another system', () => {
@@ -113,6 +148,8 @@ describe('a hash of another system', () => {
       `$argon2id$v=19$m=65536,m=65536,t=2$c29tZXNhbHQ$${'A'.repeat(43)}`,
       `$argon2id$v=19$m=65536,t=17,p=1$c29tZXNhbHQ$${'A'.repeat(43)}`,
     ];
-    expect(unknown.map((hash) => [hash, recogniseHash(hash)]).filter(([, format]) => format !== undefined)).to.deep.equal([]);
+    expect(
+      unknown.map((hash) => [hash, recogniseHash(hash)]).filter(([, format]) => format !== undefined),
+    ).to.deep.equal([]);
   });
 });

@@ -1,7 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { expect } from 'chai';
 import { loadNodeRs, loadReference, parseArgon2 } from '../../../src/domain/passwords/argon2.ts';
-import { createHasher, type HashRun, type HasherSettings, type StoredHash } from '../../../src/domain/passwords/hash.ts';
+import {
+  createHasher,
+  type HasherSettings,
+  type HashRun,
+  type StoredHash,
+} from '../../../src/domain/passwords/hash.ts';
 import { Failure } from '../../../src/kernel/failure.ts';
 import { LIMITS } from '../../../src/kernel/limits.ts';
 
@@ -50,7 +55,18 @@ describe('a hashed password', () => {
 
   it('is refused when it is no well-formed string of at most 256 characters', async () => {
     const hasher = aHasher();
-    const values = ['\ud800abcdefgh', 'abcdefgh\udc00', 'x'.repeat(257), 42, ['p', 'w'], [112, 119], {}, null, true, undefined];
+    const values = [
+      '\ud800abcdefgh',
+      'abcdefgh\udc00',
+      'x'.repeat(257),
+      42,
+      ['p', 'w'],
+      [112, 119],
+      {},
+      null,
+      true,
+      undefined,
+    ];
     for (const value of values) {
       expect(await codeOf(hasher.hash(value as string))).to.equal('invalid_input');
       expect(await codeOf(hasher.verify(undefined, value as string))).to.equal('invalid_input');

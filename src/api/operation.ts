@@ -1,0 +1,107 @@
+import type { z } from 'zod';
+import type { Services } from '../domain/services.ts';
+import type { RateRule } from '../http/rate-limit.ts';
+import type { Actor, OperatorCall, TenantCall } from '../kernel/call.ts';
+import type { FailureCode } from '../kernel/failure.ts';
+import type { TenantId } from '../kernel/ids.ts';
+import type { Browser } from './browser.ts';
+
+/**
+ * What a caller must show before the handler runs. There is no default: an operation says it, or does not compile.
+ *
+ * - `anonymous`: nothing; a token that is sent all the same is not looked at.
+ * - `proof`: nothing here; the body carries the proof (a challenge, a refresh token, a letter's token), and the handler
+ *   asks the domain for its judgement before anything else.
+ * - `signed-in`: a user with a live session.
+ * - `tenant-admin`: a user with TENANT_ADMIN in their tenant, or SUPER_ADMIN; where the path names a tenant, the handler
+ *   asks whether it is that one. `super`: a user with SUPER_ADMIN.
+ * - `internal`: an address of the operator's own networks, by the socket.
+ * - `permission`: a user or a client who holds it.
+ */
+export type Access = 'anonymous' | 'proof' | 'signed-in' | 'tenant-admin' | 'super' | 'internal' | { permission: string };
+
+/** A call of somebody unknown, in the tenant that was named, if any was. */
+export type OpenCall = OperatorCall & { readonly tenantId: TenantId | undefined };
+export type UserCall = TenantCall & { readonly actor: Extract<Actor, { kind: 'user' }> };
+
+type CallFor<A extends Access> = A extends 'anonymous' | 'proof' | 'internal' ? OpenCall : A extends string ? UserCall : TenantCall;
+
+type Schema = z.ZodType;
+type Answers = Record<number, Schema | null>;
+type Parsed<S> = S extends Schema ? z.output<S> : undefined;
+
+declare const declared: unique symbol;
+/** Made only by `answer`, so a handler cannot answer what its operation does not declare. */
+export type Answer = { status: number; body: unknown; [declared]: true };
+
+/** One HTTP operation, said once. The router, the validation, the OpenAPI page and the contract tests all read it. */
+export type Operation<
+  A extends Access = Access,
+  Params extends Schema | undefined = Schema | undefined,
+  Query extends Schema | undefined = Schema | undefined,
+  Body extends Schema | undefined = Schema | undefined,
+  Out extends Answers = Answers,
+> = {
+  method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  /** The whole documented path, so that searching the tree for a URL finds its operation. */
+  path: `/${string}`;
+  summary: string;
+  /** What the summary leaves open; shown in the documentation. */
+  description?: string;
+  access: A;
+  /** What does not match is answered like an id that nobody has. */
+  params?: Params;
+  /** A strict object; without one, no parameter is allowed but those of the contract. */
+  query?: Query;
+  /** A strict object, or an optional one; without one, the body is empty. */
+  body?: Body;
+  /** Body by status; `null` for a status without one. What the schema does not name is not sent. */
+  answers: Out;
+  /** The refusals this operation can give besides `commonFailures`. */
+  failures: readonly FailureCode[];
+  /** Counted before the caller is known (`per: 'ip'`) or after (`per: 'user'`). */
+  rate?: readonly RateRule[];
+  /** Shown in the documentation, and sent by the generated tests: it must be valid. */
+  example?: { body?: Body extends Schema ? z.input<Body> : never; answer?: unknown };
+  handle(
+    request: {
+      call: CallFor<A>;
+      params: Parsed<Params>;
+      query: Parsed<Query>;
+      body: Parsed<Body>;
+      browser: Browser;
+      answer<S extends keyof Out>(status: S, body: Out[S] extends Schema ? z.input<Out[S]> : null): Answer;
+    },
+    services: Services,
+  ): Promise<Answer>;
+};
+
+/** Infers the handler's types from the schemas beside it. Does nothing at run time. */
+export function operation<
+  const A extends Access,
+  Params extends Schema | undefined = undefined,
+  Query extends Schema | undefined = undefined,
+  Body extends Schema | undefined = undefined,
+  Out extends Answers = Answers,
+>(spec: Operation<A, Params, Query, Body, Out>): Operation {
+  return spec as unknown as Operation;
+}
+
+/** Whether the contract must tell who calls. */
+export function wantsCaller({ access }: Operation): boolean {
+  return access !== 'anonymous' && access !== 'proof' && access !== 'internal';
+}
+
+/** What mount itself may refuse for an operation, besides what the operation declares. */
+export function commonFailures(operation: Operation): FailureCode[] {
+  const codes: FailureCode[] = ['invalid_input', 'cross_tenant', 'rate_limited', 'busy', 'internal', 'too_large', 'unsupported_media'];
+  if (operation.access !== 'anonymous' && operation.access !== 'proof') codes.push('forbidden');
+  if (wantsCaller(operation)) codes.push('unauthenticated');
+  if (operation.params) codes.push(absentCode(operation));
+  return codes;
+}
+
+/** How an operation answers for a path that names nothing. */
+export function absentCode({ failures }: Operation): FailureCode {
+  return failures.find((code) => code.endsWith('_not_found')) ?? 'not_found';
+}

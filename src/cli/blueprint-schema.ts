@@ -1,0 +1,159 @@
+import { z } from 'zod';
+import type { Blueprint } from '../domain/blueprint/blueprint.ts';
+import { METADATA_NAMES } from '../domain/clients/client-metadata.ts';
+import { LIMITS } from '../kernel/limits.ts';
+
+const text = (max: number) => z.string().min(1).max(max);
+const url = text(LIMITS.redirectUriChars);
+const alg = z.enum(['RS256', 'ES256']);
+const seconds = z.int().min(0);
+
+const settings = z
+  .strictObject({
+    locale: text(35).describe('Language of pages and letters (BCP 47).'),
+    timezone: text(64).describe('IANA time zone.'),
+    branding: z
+      .strictObject({ displayName: text(LIMITS.nameChars), logoUrl: url, primaryColor: z.string(), accentColor: z.string(), backgroundColor: z.string() })
+      .partial()
+      .describe('Colours as #rrggbb.'),
+    password: z
+      .strictObject({
+        minLength: z.int(),
+        maxLength: z.int(),
+        requireUppercase: z.boolean(),
+        requireLowercase: z.boolean(),
+        requireDigit: z.boolean(),
+        requireSpecial: z.boolean(),
+        historySize: z.int(),
+        refuseCommon: z.boolean(),
+        refuseBreached: z.boolean(),
+      })
+      .partial(),
+    lockout: z.strictObject({ maxAttempts: z.int(), windowSeconds: seconds, durationSeconds: seconds }).partial(),
+    tokens: z
+      .strictObject({ signingAlg: alg, accessTokenSeconds: seconds, refreshTokenSeconds: seconds, refreshGraceSeconds: seconds, idTokenSeconds: seconds })
+      .partial(),
+    sessions: z.strictObject({ idleSeconds: seconds, absoluteSeconds: seconds }).partial(),
+    registration: z.strictObject({ selfService: z.boolean(), dynamicClients: z.boolean() }).partial(),
+    claims: z.strictObject({ conformIdTokenClaims: z.boolean() }).partial(),
+  })
+  .partial();
+
+const api = z.strictObject({
+  identifier: url.describe('What clients name in `resource` and the API finds in `aud`: an absolute URI without a fragment (RFC 8707).'),
+  name: text(LIMITS.nameChars).optional(),
+  scopes: z.array(text(128)).max(LIMITS.apiScopes).optional(),
+  accessTokenFormat: z.enum(['jwt', 'opaque']).optional().describe('jwt unless told.'),
+  signingAlg: alg.optional(),
+  accessTokenSeconds: z.int().min(60).max(86_400).optional().describe('900 unless told.'),
+});
+
+const role = z.strictObject({
+  name: text(64),
+  displayName: text(LIMITS.nameChars).optional(),
+  description: text(LIMITS.descriptionChars).optional(),
+  permissions: z.array(text(128)).max(LIMITS.rolePermissions).optional().describe('area.thing:verb'),
+});
+
+const passwordHash = z.union([
+  text(LIMITS.storedHashChars),
+  z.strictObject({ hash: text(LIMITS.storedHashChars), pepper: text(16).optional(), form: z.literal('NFC').optional() }),
+]);
+
+const user = z
+  .strictObject({
+    email: text(320),
+    id: z.uuid().optional().describe('The subject in tokens; counts only when the user is made.'),
+    emailVerified: z.boolean().optional(),
+    username: text(LIMITS.usernameChars).optional(),
+    phone: text(16).optional().describe('E.164'),
+    phoneVerified: z.boolean().optional(),
+    firstName: text(LIMITS.nameChars).optional(),
+    lastName: text(LIMITS.nameChars).optional(),
+    locale: text(35).optional(),
+    timezone: text(64).optional(),
+    status: z.enum(['pending', 'active', 'suspended']).optional(),
+    password: text(LIMITS.passwordMaxChars * 2).optional().describe('Set when the user is made, and whenever it is not the password of the user.'),
+    passwordHash: passwordHash.optional().describe('argon2, bcrypt, scrypt, PBKDF2, phpass, SHA-crypt or {SSHA}; set when the user has no password.'),
+    mustChangePassword: z.boolean().optional(),
+    roles: z.array(text(64)).max(LIMITS.rolePermissions).optional().describe('All roles of the user.'),
+  })
+  .refine(({ password, passwordHash: hash }) => password === undefined || hash === undefined, { error: 'has both password and passwordHash' });
+
+const uris = z.array(url).max(LIMITS.redirectUris);
+
+const protocol = {
+  redirectUris: uris,
+  postLogoutRedirectUris: uris,
+  grantTypes: z.array(text(128)).max(10),
+  responseTypes: z.array(text(32)).max(5),
+  tokenEndpointAuthMethod: z.enum(['client_secret_basic', 'client_secret_post', 'private_key_jwt', 'self_signed_tls_client_auth', 'none']),
+  tokenEndpointAuthSigningAlg: text(16),
+  jwks: z.strictObject({ keys: z.array(z.looseObject({ kty: text(16) })).max(20) }),
+  jwksUri: url,
+  backchannelLogoutUri: url,
+  backchannelLogoutSessionRequired: z.boolean(),
+  requirePushedAuthorizationRequests: z.boolean(),
+  requireSignedRequestObject: z.boolean(),
+  requestObjectSigningAlg: text(16),
+  dpopBoundAccessTokens: z.boolean(),
+  tlsClientCertificateBoundAccessTokens: z.boolean(),
+  idTokenSignedResponseAlg: alg,
+  userinfoSignedResponseAlg: alg,
+  introspectionSignedResponseAlg: alg,
+  subjectType: z.enum(['public', 'pairwise']),
+  sectorIdentifierUri: url,
+  defaultMaxAge: seconds,
+  requireAuthTime: z.boolean(),
+  defaultAcrValues: z.array(text(128)).max(20),
+  initiateLoginUri: url,
+  clientUri: url,
+  logoUri: url,
+  policyUri: url,
+  tosUri: url,
+  contacts: z.array(text(254)).max(20),
+  resourceServers: z.array(url).max(50).describe('APIs for whose tokens the client may ask the introspection endpoint.'),
+} satisfies Record<keyof typeof METADATA_NAMES, z.ZodType>;
+
+const client = z.strictObject({
+  clientId: text(128),
+  kind: z.enum(['web', 'spa', 'native', 'service', 'partner']),
+  clientSecret: z.string().min(LIMITS.clientSecretMinChars).max(LIMITS.clientSecretMaxChars).optional(),
+  name: text(LIMITS.nameChars).optional(),
+  status: z.enum(['active', 'disabled']).optional(),
+  firstParty: z.boolean().optional().describe('Without a consent page.'),
+  ...z.object(protocol).partial().shape,
+  pkceRequired: z.boolean().optional(),
+  profile: z.literal('fapi2').optional().describe('FAPI 2.0 security profile.'),
+  legacyAssertions: z.boolean().optional().describe('Takes the token endpoint as audience of a client assertion.'),
+  scopes: z.array(text(128)).max(LIMITS.apiScopes).optional().describe('Scopes of the APIs that it may ask for; all unless told.'),
+  allowedOrigins: z.array(url).max(LIMITS.allowedOrigins).optional(),
+  allowedIps: z.array(text(64)).max(LIMITS.allowedIps).optional(),
+  rateLimitPerMinute: z.int().min(1).max(1_000_000).optional(),
+});
+
+const tenant = z.strictObject({
+  slug: z.string().regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 'must be lower-case letters, digits and inner hyphens'),
+  name: text(LIMITS.nameChars).optional(),
+  type: z.enum(['platform', 'customer', 'partner', 'internal']).optional().describe('customer unless told.'),
+  country: z.string().regex(/^[A-Z]{2}$/, 'must be two capital letters').optional().describe('ISO 3166-1 alpha-2'),
+  status: z.enum(['active', 'suspended']).optional(),
+  settings: settings.optional(),
+  domains: z.array(z.union([text(LIMITS.domainChars), z.strictObject({ domain: text(LIMITS.domainChars), verified: z.boolean().optional() })])).max(LIMITS.tenantDomains).optional(),
+  apis: z.array(api).optional(),
+  roles: z.array(role).optional(),
+  users: z.array(user).optional(),
+  clients: z.array(client).optional(),
+});
+
+/** What a file of tenants looks like. The domain decides what the values mean; here stands which there are. */
+export const BLUEPRINT_SCHEMA = z.strictObject({ tenants: z.array(tenant) }) satisfies z.ZodType<Blueprint>;
+
+/** The same for editors (`docs/blueprint.schema.json`). */
+export function blueprintJsonSchema(): object {
+  return {
+    ...z.toJSONSchema(BLUEPRINT_SCHEMA, { io: 'input' }),
+    title: 'Gatehouse tenants',
+    description: 'What `gatehouse apply` makes of a house. docs/tenants-as-code.md explains it.',
+  };
+}

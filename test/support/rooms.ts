@@ -1,0 +1,93 @@
+import { randomBytes } from 'node:crypto';
+import { createAccessService } from '../../src/domain/access/access-service.ts';
+import { createApiService } from '../../src/domain/apis/api-service.ts';
+import { createAuditService } from '../../src/domain/audit/audit-service.ts';
+import { createBlueprintService } from '../../src/domain/blueprint/blueprint-service.ts';
+import { createClientService } from '../../src/domain/clients/client-service.ts';
+import { createTenantKeyService } from '../../src/domain/keys/tenant-key-service.ts';
+import { createCommonPasswords } from '../../src/domain/passwords/common-passwords.ts';
+import { createHasher, type HashRun } from '../../src/domain/passwords/hash.ts';
+import { createPasswordService } from '../../src/domain/passwords/password-service.ts';
+import { createPasswordTransfer } from '../../src/domain/passwords/password-transfer.ts';
+import { createSessionService } from '../../src/domain/sessions/session-service.ts';
+import { createDeviceCookies } from '../../src/domain/sign-in/device-cookie.ts';
+import { createThrottle } from '../../src/domain/sign-in/throttle.ts';
+import type { Tenant, TenantDraft } from '../../src/domain/tenants/tenant.ts';
+import { createTenantService } from '../../src/domain/tenants/tenant-service.ts';
+import { createUserService } from '../../src/domain/users/user-service.ts';
+import { type Actor, inTransaction, type OperatorCall, type TenantCall } from '../../src/kernel/call.ts';
+import { newId, type UserId } from '../../src/kernel/ids.ts';
+import { createMetadataValidator } from '../../src/oidc/metadata-validation.ts';
+import { pool } from './database.ts';
+
+export const NOON = new Date('2026-06-01T12:00:00Z');
+
+/** The work that hashing did since it was last asked. */
+export const hashRuns: HashRun[] = [];
+
+/** The rooms of the domain on the test database, built as the house builds them, with cheap hashes. */
+export function buildRooms() {
+  const audit = createAuditService();
+  const tenantKeys = createTenantKeyService([randomBytes(32)]);
+  const sessions = createSessionService({ audit });
+  const access = createAccessService({ audit });
+  const tenants = createTenantService({ audit, access, tenantKeys });
+  const hasher = createHasher({ memoryKib: 8_192, passes: 1, onRun: (run) => hashRuns.push(run) });
+  const passwords = createPasswordService({
+    hasher,
+    common: createCommonPasswords(),
+    isBreached: async () => false,
+    throttle: createThrottle({ counters: pool(), devices: createDeviceCookies({ tenantKeys }) }),
+    audit,
+  });
+  const passwordTransfer = createPasswordTransfer();
+  const users = createUserService({ audit, access, sessions, passwords });
+  const apis = createApiService({ audit });
+  const clients = createClientService({ audit, tenantKeys, grants: sessions, validateMetadata: createMetadataValidator() });
+  const blueprint = createBlueprintService({ tenants, access, apis, users, clients, passwords, passwordTransfer });
+  return { audit, tenantKeys, sessions, access, tenants, passwords, passwordTransfer, users, apis, clients, blueprint };
+}
+
+export type Rooms = ReturnType<typeof buildRooms>;
+
+let shared: Rooms | undefined;
+/** One set of rooms for the whole run: a tenant's key opens under the master key that sealed it. */
+export function rooms(): Rooms {
+  shared ??= buildRooms();
+  return shared;
+}
+
+const SYSTEM: Actor = { kind: 'system', name: 'test' };
+
+export const operator = (now = NOON): OperatorCall => ({ db: pool(), actor: SYSTEM, now });
+
+/** A slug that no other test has. */
+export const aSlug = (): string => `t-${newId().slice(-12)}`;
+
+/** A new tenant, and a call in it. */
+export async function aTenant({ actor = SYSTEM, ...draft }: Partial<TenantDraft> & { actor?: Actor } = {}): Promise<TenantCall & { tenant: Tenant }> {
+  const tenant = await rooms().tenants.create(operator(), { slug: aSlug(), name: 'Acme', ...draft });
+  return { ...operator(), actor, tenantId: tenant.id, tenant };
+}
+
+export const as = (call: TenantCall, actor: Actor): TenantCall => ({ ...call, actor });
+
+/** A person who acts with exactly these roles and permissions. */
+export const actor = (permissions: readonly string[], roles: readonly string[] = []): Actor => ({
+  kind: 'user',
+  userId: newId<UserId>(),
+  sessionUid: 'uid',
+  roles,
+  permissions,
+});
+
+let number = 0;
+/** A new active user. */
+export async function aUser(call: TenantCall, { roles = [] as string[], email = `user${(number += 1)}@example.com` } = {}): Promise<UserId> {
+  return (await rooms().users.create(as(call, SYSTEM), { email, roles })).id;
+}
+
+/** What the tenant's audit trail says, oldest first. */
+export async function auditOf(call: TenantCall): Promise<string[]> {
+  return inTransaction(call, ({ db }) => db('audit_events').where({ tenant_id: call.tenantId }).orderBy('id').pluck('action'));
+}
