@@ -120,7 +120,8 @@ export async function up(knex: Knex): Promise<void> {
       dead_at      timestamptz,
       primary key (tenant_id, id)
     );
-    create index outbox_due on outbox (due_at) where delivered_at is null and dead_at is null;
+    -- The worker goes round the tenants, and takes what is due of each.
+    create index outbox_due on outbox (tenant_id, due_at) where delivered_at is null and dead_at is null;
   `);
 }
 

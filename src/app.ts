@@ -43,7 +43,7 @@ export function createApp(house: House, isDraining: () => boolean = () => false)
 
   const app = new Koa();
   app.silent = true;
-  app.use(createRequestLog({ log, clientOf: createClientAddress(config.TRUSTED_PROXIES), metrics }));
+  app.use(createRequestLog({ log, clientOf: createClientAddress(config.TRUSTED_PROXIES, metrics.countGarbledForward), metrics }));
   app.use(createSecurityHeaders(config.PUBLIC_URL));
   app.use(createErrorAnswers(log));
   app.use(createHealth({

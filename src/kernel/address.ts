@@ -3,15 +3,28 @@ import { isIPv4, isIPv6 } from 'node:net';
 /** An IP address as 16 bytes; IPv4 in its IPv4-mapped form (RFC 4291 §2.5.5.2), so that both spellings are one address. */
 export type Address = Uint8Array;
 
-const MAPPED = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff] as const;
-
 /** Reads an address as sockets and resolvers write it; a zone id (`%eth0`) is dropped. Undefined for anything else. */
 export function parseAddress(text: string): Address | undefined {
   if (text.length > 64) return undefined;
-  if (isIPv4(text)) return Uint8Array.from([...MAPPED, ...text.split('.').map(Number)]);
+  if (isIPv4(text)) return parseIPv4(text);
   if (!isIPv6(text)) return undefined;
+  // What a socket that listens on :: says of an IPv4 peer.
+  if (text.startsWith('::ffff:') && isIPv4(text.slice(7))) return parseIPv4(text.slice(7));
   const zone = text.indexOf('%');
   return parseIPv6(zone === -1 ? text : text.slice(0, zone));
+}
+
+/** By hand: it runs for every request. */
+function parseIPv4(text: string): Address {
+  const bytes = new Uint8Array(16);
+  bytes[10] = bytes[11] = 0xff;
+  let index = 12;
+  for (let at = 0; at < text.length; at++) {
+    const digit = text.charCodeAt(at) - 48;
+    if (digit < 0) index++;
+    else bytes[index] = bytes[index]! * 10 + digit;
+  }
+  return bytes;
 }
 
 function parseIPv6(text: string): Address {
@@ -35,12 +48,13 @@ function groups(text: string): number[] {
 
 /** Whether it is IPv4, written as such or mapped into IPv6. */
 export function isIPv4Address(address: Address): boolean {
-  return MAPPED.every((byte, index) => address[index] === byte);
+  for (let index = 0; index < 10; index++) if (address[index] !== 0) return false;
+  return address[10] === 0xff && address[11] === 0xff;
 }
 
 /** The one spelling of an address: dotted for IPv4, RFC 5952 for IPv6. */
 export function formatAddress(address: Address): string {
-  if (isIPv4Address(address)) return address.subarray(12).join('.');
+  if (isIPv4Address(address)) return `${address[12]}.${address[13]}.${address[14]}.${address[15]}`;
   const words = Array.from({ length: 8 }, (_, index) => (address[2 * index]! << 8) | address[2 * index + 1]!);
   const [start, length] = longestZeros(words);
   const hex = words.map((word) => word.toString(16));

@@ -60,7 +60,8 @@ describe('a page', () => {
       });
 
       expect(html).not.to.include('<script').and.not.include('<img src=x');
-      expect(count(html, /<[^>]*\sonerror/g)).to.equal(0);
+      const withoutValues = html.replaceAll(/"[^"]*"/g, '""');
+      expect(count(withoutValues, /<[^>]*\bonerror/g)).to.equal(0);
     });
 
     it(`${name} links to no address that runs code or leaves for another host unseen`, () => {

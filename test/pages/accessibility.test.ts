@@ -210,10 +210,14 @@ describeInBrowser('the pages without JavaScript', function (this: Mocha.Suite) {
 
 async function faultsOf(page: Page): Promise<string[]> {
   await page.evaluate(AXE);
-  return page.evaluate<string[]>(
-    `axe.run({ runOnly: ${JSON.stringify(RULES)} }).then(({ violations }) =>
-      violations.flatMap(({ id, nodes }) => nodes.map(({ html, failureSummary }) => id + ' ' + html + ' ' + failureSummary)))`,
+  const { checked, faults } = await page.evaluate<{ checked: string[]; faults: string[] }>(
+    `axe.run({ runOnly: ${JSON.stringify(RULES)} }).then(({ passes, violations }) => ({
+      checked: passes.map(({ id }) => id),
+      faults: violations.flatMap(({ id, nodes }) => nodes.map(({ html, failureSummary }) => id + ' ' + html + ' ' + failureSummary)),
+    }))`,
   );
+  expect(checked).to.include.members(['color-contrast', 'html-has-lang', 'region']);
+  return faults;
 }
 
 /** A box and its label are one target. */

@@ -37,7 +37,7 @@ export function buildRooms() {
     hasher,
     common: createCommonPasswords(),
     isBreached: async () => false,
-    throttle: createThrottle({ counters: pool(), devices: createDeviceCookies({ tenantKeys }) }),
+    throttle: createThrottle({ counters: pool(), devices: createDeviceCookies({ keys: tenantKeys }) }),
     audit,
   });
   const passwordTransfer = createPasswordTransfer();

@@ -1,0 +1,82 @@
+import { z } from 'zod';
+import { Failure } from '../../kernel/failure.ts';
+import { LIMITS } from '../../kernel/limits.ts';
+import { operation } from '../operation.ts';
+import { email, password } from './fields.ts';
+import { AUTH_RATE, LOGIN_RATE } from './rates.ts';
+import { dropRefreshToken, exampleTokens, keptRefreshToken, presentTokens, tokenBody } from './token-body.ts';
+
+export const login = operation({
+  method: 'POST',
+  path: '/api/v1/auth/login',
+  summary: 'Sign in with a password',
+  description:
+    'The answer is the same for an unknown e-mail address, a wrong password and an account that may not sign in. Where no tenant is named, the only active account with that address is meant; where the password opens several, 409 lists their tenants. The refresh token is set as a cookie too.',
+  access: 'anonymous',
+  body: z.strictObject({ email, password, deviceFingerprint: z.string().max(LIMITS.userAgentChars).optional() }),
+  answers: { 200: tokenBody },
+  failures: ['invalid_credentials', 'tenant_choice', 'password_change_required'],
+  rate: [LOGIN_RATE, AUTH_RATE],
+  example: { body: { email: 'ann@example.com', password: 'correct horse battery staple' }, answer: exampleTokens },
+  async handle({ call, body, browser, answer }, services) {
+    const { signIn, tokens } = services;
+    const presented = { identifier: body.email, password: body.password, deviceCookie: browser.device() };
+    const { tenantId } = call;
+    const outcome = await (tenantId
+      ? signIn.withPassword({ ...call, tenantId }, presented)
+      : signIn.withPasswordAnywhere(call, presented));
+    browser.setDevice(outcome.deviceCookie);
+    // The pages lead through what is to be done; this contract has no operations for it.
+    if (outcome.kind === 'action-needed') throw new Failure('password_change_required', { action: outcome.action });
+    const issued = await tokens.issue({ ...call, tenantId: outcome.tenantId }, outcome.vouched);
+    return answer(200, await presentTokens(call, issued, browser, services));
+  },
+});
+
+export const refresh = operation({
+  method: 'POST',
+  path: '/api/v1/auth/refresh',
+  summary: 'Exchange a refresh token',
+  description:
+    'The refresh token comes in the body or, from a browser, in the cookie that login has set. It is good for one use; a token that is used twice ends its session, unless the same device asks again within seconds.',
+  access: 'proof',
+  body: z.strictObject({ refreshToken: z.string().max(LIMITS.accessTokenChars).optional() }).optional(),
+  answers: { 200: tokenBody },
+  failures: ['refresh_invalid', 'refresh_replay', 'forbidden'],
+  rate: [AUTH_RATE],
+  example: { body: { refreshToken: 'rt_…' }, answer: exampleTokens },
+  async handle({ call, body, browser, answer }, services) {
+    const refreshToken = body?.refreshToken ?? keptRefreshToken(browser);
+    if (!refreshToken) throw new Failure('refresh_invalid');
+    const issued = await services.tokens.refresh(call, refreshToken);
+    return answer(200, await presentTokens(call, issued, browser, services));
+  },
+});
+
+export const logout = operation({
+  method: 'POST',
+  path: '/api/v1/auth/logout',
+  summary: 'End this session',
+  access: 'signed-in',
+  answers: { 204: null },
+  failures: [],
+  async handle({ call, browser, answer }, { sessions }) {
+    await sessions.endByUid(call, call.actor.sessionUid, 'sign_out');
+    dropRefreshToken(browser);
+    return answer(204, null);
+  },
+});
+
+export const logoutAll = operation({
+  method: 'POST',
+  path: '/api/v1/auth/logout-all',
+  summary: 'End every session of yours',
+  access: 'signed-in',
+  answers: { 204: null },
+  failures: [],
+  async handle({ call, browser, answer }, { sessions }) {
+    await sessions.endAll(call, call.actor.userId);
+    dropRefreshToken(browser);
+    return answer(204, null);
+  },
+});

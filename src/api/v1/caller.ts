@@ -1,0 +1,73 @@
+import type { Context } from 'koa';
+import { permissionsOfRoles } from '../../domain/access/role.ts';
+import type { Bearer, Tokens } from '../../domain/sign-in/tokens.ts';
+import type { DirectoryTenant, TenantDirectory } from '../../domain/tenants/tenant-directory.ts';
+import type { OperatorCall, TenantCall } from '../../kernel/call.ts';
+import { Failure } from '../../kernel/failure.ts';
+import type { TenantId } from '../../kernel/ids.ts';
+import { LIMITS } from '../../kernel/limits.ts';
+import { tenantIds } from './ids.ts';
+
+export type CallerDeps = {
+  tokens: Pick<Tokens, 'verify'>;
+  directory: Pick<TenantDirectory, 'byId' | 'bySlug' | 'byDomain'>;
+  /** Host and port of PUBLIC_URL, which names no tenant. */
+  publicHost: string;
+};
+
+const SLUG = /^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?$/;
+
+export const TENANT_PARAMETERS = [
+  { in: 'header', name: 'X-Tenant-Id', description: 'The tenant, as `ten_…`.' },
+  { in: 'header', name: 'X-Tenant-Slug', description: 'The tenant, by its slug.' },
+  { in: 'query', name: 'tenant', description: 'The tenant, by its slug or as `ten_…`.' },
+] as const;
+
+/**
+ * Tells who calls, and in which tenant. A tenant may be named by the host (a tenant's own domain), two headers and a
+ * query parameter; all that name one must name the same. A tenant that is not there, that is suspended, and one that is
+ * not the token's are answered alike.
+ */
+export function createCaller({ tokens, directory, publicHost }: CallerDeps) {
+  const byText = async (call: OperatorCall, text: string): Promise<DirectoryTenant | undefined> => {
+    const id = tenantIds.decode(text);
+    if (id) return directory.byId(call, id);
+    return text.length <= LIMITS.slugChars && SLUG.test(text) ? directory.bySlug(call, text) : undefined;
+  };
+
+  async function tenantOf(ctx: Context, call: OperatorCall): Promise<TenantId | undefined> {
+    const host = ctx.req.headers.host?.toLowerCase() ?? publicHost;
+    const byHost = host === publicHost ? undefined : await directory.byDomain(call, host.replace(/:\d+$/, ''));
+    const texts = [ctx.headers['x-tenant-id'], ctx.headers['x-tenant-slug'], ctx.query['tenant']];
+    const hints = texts.filter((text): text is string | string[] => text !== undefined);
+    const named = await Promise.all(hints.map((hint) => (typeof hint === 'string' ? byText(call, hint) : undefined)));
+    const tenants = byHost ? [byHost, ...named] : named;
+    const [first] = tenants;
+    if (tenants.some((tenant) => !tenant?.isActive || tenant.id !== first?.id)) throw new Failure('cross_tenant');
+    return first?.id;
+  }
+
+  async function callerOf(ctx: Context, call: OperatorCall): Promise<TenantCall> {
+    const bearer = await tokens.verify(call, bearerToken(ctx));
+    const { tenantId, userId, sessionUid, roles } = bearer;
+    const named = await tenantOf(ctx, call);
+    if (named !== undefined && named !== tenantId) throw new Failure('cross_tenant');
+    return { ...call, tenantId, actor: { kind: 'user', userId, sessionUid, roles, permissions: permissionsOf(bearer) } };
+  }
+
+  return { tenantOf, callerOf };
+}
+
+/** @throws Failure `unauthenticated` for none, another scheme, or two (RFC 6750 §2) */
+function bearerToken({ req }: Context): string {
+  const given = req.rawHeaders.filter((_, at) => at % 2 === 1 && req.rawHeaders[at - 1]!.toLowerCase() === 'authorization');
+  const [, token] = /^Bearer +([\w.~+/-]+=*)$/i.exec(given.length === 1 && given[0]!.length <= LIMITS.accessTokenChars ? given[0]! : '') ?? [];
+  if (!token) throw new Failure('unauthenticated');
+  return token;
+}
+
+/** What system roles allow stands in the code; what the tenant's own roles allow came with the token's session. */
+function permissionsOf({ roles, permissions }: Bearer): readonly string[] {
+  const system = permissionsOfRoles(roles.map((name) => ({ name, permissions: [] })));
+  return permissions.length === 0 ? system : [...new Set([...system, ...permissions])];
+}

@@ -1,0 +1,120 @@
+import { z } from 'zod';
+import { FAILURES, type FailureCode } from '../../kernel/failure.ts';
+import type { TenantId } from '../../kernel/ids.ts';
+import { type Contract, type Dress, operationsOf } from '../contract.ts';
+import * as auth from './auth.ts';
+import { type CallerDeps, createCaller, TENANT_PARAMETERS } from './caller.ts';
+import { tenantIds } from './ids.ts';
+import * as me from './me.ts';
+
+/** Identity Service, `/api/v1` and `/internal/identity`. */
+export function createV1(deps: CallerDeps): Contract {
+  return {
+    name: 'v1',
+    title: 'Identity Service',
+    description: 'Gatehouse’s own API: signing in, profiles, users, tenants and what belongs to them.',
+    bases: ['/api/v1', '/internal/identity'],
+    tenantParameters: TENANT_PARAMETERS,
+    security: { name: 'v1', scheme: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: 'The access token of a login.' } },
+    ...createCaller(deps),
+    failures: FAILURES_OF_V1,
+    errorBody: ({ code, message, requestId, now, details, extra }) => ({
+      error: code,
+      message,
+      requestId,
+      timestamp: now.toISOString(),
+      ...(details && { details }),
+      ...extra,
+    }),
+    errorSchema: z
+      .object({
+        error: z.string(),
+        message: z.string(),
+        requestId: z.string(),
+        timestamp: z.iso.datetime(),
+        details: z.array(z.object({ field: z.string(), message: z.string() })).optional(),
+      })
+      .describe('`error` is for programs, `message` for people; `details` names the fields of a 400 or of a refused password.'),
+    operations: operationsOf(auth, me),
+  };
+}
+
+const plain = (status: number, code: string): Dress => ({ status, code: `IDENT_${code}` });
+
+const FAILURES_OF_V1: Record<FailureCode, Dress> = {
+  invalid_input: plain(400, 'VALIDATION'),
+  unauthenticated: plain(401, 'UNAUTHENTICATED'),
+  forbidden: plain(403, 'FORBIDDEN'),
+  cross_tenant: plain(403, 'CROSS_TENANT'),
+  not_found: plain(404, 'NOT_FOUND'),
+  method_not_allowed: plain(405, 'METHOD_NOT_ALLOWED'),
+  conflict: plain(409, 'CONFLICT'),
+  too_large: plain(413, 'TOO_LARGE'),
+  unsupported_media: plain(415, 'UNSUPPORTED_MEDIA'),
+  rate_limited: plain(429, 'RATE_LIMITED'),
+  busy: plain(503, 'UNAVAILABLE'),
+  internal: plain(500, 'INTERNAL'),
+
+  tenant_not_found: plain(404, 'TENANT_NOT_FOUND'),
+  tenant_suspended: plain(422, 'TENANT_SUSPENDED'),
+  slug_taken: plain(409, 'SLUG_DUPLICATE'),
+  domain_taken: plain(409, 'DOMAIN_DUPLICATE'),
+  domain_not_found: plain(404, 'DOMAIN_NOT_FOUND'),
+
+  user_not_found: plain(404, 'USER_NOT_FOUND'),
+  user_suspended: plain(422, 'USER_SUSPENDED'),
+  user_deactivated: plain(422, 'USER_DEACTIVATED'),
+  email_taken: plain(409, 'EMAIL_DUPLICATE'),
+  username_taken: plain(409, 'USERNAME_DUPLICATE'),
+  last_admin: plain(422, 'LAST_ADMIN'),
+
+  password_policy: { ...plain(422, 'PASSWORD_POLICY'), extra: passwordProblems },
+  password_breached: plain(422, 'PASSWORD_BREACHED'),
+
+  invalid_credentials: plain(401, 'INVALID_CREDENTIALS'),
+  tenant_choice: { ...plain(409, 'TENANT_CHOICE'), extra: tenantChoice },
+  password_change_required: plain(403, 'PASSWORD_CHANGE_REQUIRED'),
+  sign_in_expired: plain(401, 'TOKEN_INVALID'),
+  refresh_invalid: plain(401, 'TOKEN_INVALID'),
+  refresh_replay: plain(401, 'REFRESH_REPLAY'),
+  session_not_found: plain(404, 'SESSION_NOT_FOUND'),
+
+  role_not_found: plain(404, 'ROLE_NOT_FOUND'),
+  role_taken: plain(409, 'ROLE_DUPLICATE'),
+  role_system: plain(422, 'ROLE_SYSTEM'),
+  privilege_escalation: plain(403, 'PRIVILEGE_ESCALATION'),
+
+  client_not_found: plain(404, 'CLIENT_NOT_FOUND'),
+  client_taken: plain(409, 'CLIENT_DUPLICATE'),
+  client_invalid: plain(422, 'CLIENT_INVALID'),
+  api_not_found: plain(404, 'API_NOT_FOUND'),
+  api_taken: plain(409, 'API_DUPLICATE'),
+
+  blueprint_invalid: plain(422, 'BLUEPRINT_INVALID'),
+  key_not_found: plain(404, 'KEY_NOT_FOUND'),
+};
+
+/** The tenants that the password has opened, so that the login can be repeated at one of them. */
+function tenantChoice({ tenants }: Record<string, unknown>): object {
+  const opened = tenants as readonly { id: TenantId; slug: string; name: string }[];
+  return { tenants: opened.map(({ id, slug, name }) => ({ id: tenantIds.encode(id), slug, name })) };
+}
+
+const PROBLEMS: Readonly<Record<string, string>> = {
+  too_short: 'is too short',
+  too_long: 'is too long',
+  needs_uppercase: 'needs a capital letter',
+  needs_lowercase: 'needs a small letter',
+  needs_digit: 'needs a digit',
+  needs_special: 'needs a character that is no letter or digit',
+  common: 'is one that many people use',
+  repeated: 'repeats itself',
+  sequence: 'is a sequence',
+  context: 'holds your name, address or organisation',
+  reused: 'was used before',
+};
+
+function passwordProblems({ reasons }: Record<string, unknown>): object {
+  if (!Array.isArray(reasons)) return {};
+  return { details: reasons.map((reason) => ({ field: 'newPassword', message: PROBLEMS[String(reason)] ?? FAILURES.password_policy })) };
+}

@@ -1,0 +1,10 @@
+import type { RateRule } from '../../http/rate-limit.ts';
+
+/** Every anonymous path below /auth; those of one address share it. */
+export const AUTH_RATE: RateRule = { name: 'v1-auth', points: 30, seconds: 60, per: 'ip', count: 'exact' };
+
+/** Logins of one address, whether they succeed or not. Guesses at one account are sign-in's own matter. */
+export const LOGIN_RATE: RateRule = { name: 'v1-login', points: 5, seconds: 60, per: 'ip', count: 'exact' };
+
+/** What a person asks about themselves: often, and cheap, so nodes count by themselves and report. */
+export const ME_RATE: RateRule = { name: 'v1-me', points: 300, seconds: 60, per: 'user', count: 'reported' };
