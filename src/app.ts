@@ -1,3 +1,4 @@
+import './oidc/core-notices.ts';
 import { STATUS_CODES } from 'node:http';
 import Koa from 'koa';
 import type { House } from './house.ts';

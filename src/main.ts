@@ -1,4 +1,3 @@
-import './oidc/core-notices.ts';
 import { createApp } from './app.ts';
 import { BadConfiguration, type Config, loadConfig } from './config.ts';
 import { type Embedded, startEmbedded } from './database/embedded.ts';

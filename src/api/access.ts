@@ -1,6 +1,6 @@
 import type { Context } from 'koa';
+import { type Networks, parseAddress } from '../kernel/address.ts';
 import type { Actor } from '../kernel/call.ts';
-import { parseAddress, type Networks } from '../kernel/address.ts';
 import { Failure } from '../kernel/failure.ts';
 import type { Access } from './operation.ts';
 
@@ -19,7 +19,8 @@ export function assertAccess(access: Access, actor: Actor): void {
   if (access === 'anonymous' || access === 'proof' || access === 'internal') return;
   if (actor.kind === 'anonymous') throw new Failure('unauthenticated');
   if (typeof access === 'object') {
-    if (actor.kind === 'system' || !actor.permissions.includes(access.permission)) throw new Failure('forbidden', { needs: access.permission });
+    if (actor.kind === 'system' || !actor.permissions.includes(access.permission))
+      throw new Failure('forbidden', { needs: access.permission });
     return;
   }
   // A person is asked for: neither a client nor the service itself has a profile or a session.
@@ -27,5 +28,6 @@ export function assertAccess(access: Access, actor: Actor): void {
   const { roles } = actor;
   const isSuper = roles.includes('SUPER_ADMIN');
   if (access === 'super' && !isSuper) throw new Failure('forbidden', { needs: 'SUPER_ADMIN' });
-  if (access === 'tenant-admin' && !isSuper && !roles.includes('TENANT_ADMIN')) throw new Failure('forbidden', { needs: 'TENANT_ADMIN' });
+  if (access === 'tenant-admin' && !isSuper && !roles.includes('TENANT_ADMIN'))
+    throw new Failure('forbidden', { needs: 'TENANT_ADMIN' });
 }

@@ -3,14 +3,21 @@ import type { z } from 'zod';
 import type { OperatorCall, TenantCall } from '../kernel/call.ts';
 import type { FailureCode } from '../kernel/failure.ts';
 import type { TenantId } from '../kernel/ids.ts';
-import type { Operation } from './operation.ts';
 import type { FieldProblem } from './input.ts';
+import type { Operation } from './operation.ts';
 
 /** How a contract dresses a refusal: its status, its public code, and what else it shows of the failure's details. */
 export type Dress = { status: number; code: string; extra?: (details: Record<string, unknown>) => object };
 
 /** What an error body is made from. */
-export type Refusal = { code: string; message: string; requestId: string; now: Date; details: readonly FieldProblem[] | undefined; extra: object };
+export type Refusal = {
+  code: string;
+  message: string;
+  requestId: string;
+  now: Date;
+  details: readonly FieldProblem[] | undefined;
+  extra: object;
+};
 
 /** One documented JSON API: its operations, and the manners in which it differs from the others. */
 export type Contract = {
@@ -38,7 +45,9 @@ export type Contract = {
 };
 
 /** The operations of several files under their names. Two of one name are a bug and throw. */
-export function operationsOf(...files: readonly Readonly<Record<string, Operation>>[]): Readonly<Record<string, Operation>> {
+export function operationsOf(
+  ...files: readonly Readonly<Record<string, Operation>>[]
+): Readonly<Record<string, Operation>> {
   const all: Record<string, Operation> = {};
   for (const [name, operation] of files.flatMap(Object.entries<Operation>)) {
     if (name in all) throw new Error(`two operations are called ${name}`);

@@ -13,7 +13,9 @@ export type FieldProblem = { field: string; message: string };
 export function parseInput<S extends z.ZodType>(schema: S, input: unknown): z.output<S> {
   const result = schema.safeParse(input);
   if (result.success) return result.data;
-  throw new Failure('invalid_input', { problems: result.error.issues.flatMap(problemsOf).slice(0, LIMITS.problemsShown) });
+  throw new Failure('invalid_input', {
+    problems: result.error.issues.flatMap(problemsOf).slice(0, LIMITS.problemsShown),
+  });
 }
 
 /** What may be told of a failure's details: the fields and what is wrong with them, whoever found it. */
@@ -26,11 +28,14 @@ export function fieldProblems({ code, details }: Failure): readonly FieldProblem
 }
 
 function problemsOf(issue: z.core.$ZodIssue): FieldProblem[] {
-  if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => ({ field: fieldOf([...issue.path, key]), message: 'is not known here' }));
+  if (issue.code === 'unrecognized_keys')
+    return issue.keys.map((key) => ({ field: fieldOf([...issue.path, key]), message: 'is not known here' }));
   return [{ field: fieldOf(issue.path), message: issue.message }];
 }
 
 function fieldOf(path: readonly PropertyKey[]): string {
-  const text = path.map((part, index) => (typeof part === 'number' ? `[${part}]` : index === 0 ? String(part) : `.${String(part)}`));
+  const text = path.map((part, index) =>
+    typeof part === 'number' ? `[${part}]` : index === 0 ? String(part) : `.${String(part)}`,
+  );
   return text.join('').slice(0, LIMITS.nameChars);
 }

@@ -48,7 +48,13 @@ export function mountContracts(contracts: readonly Contract[], deps: MountDeps):
     const { contract } = found.kind === 'route' ? found.route : found;
     ctx.state['traceparent'] = traceparentOf(ctx.get('traceparent') || undefined);
     ctx.set('Cache-Control', 'no-store');
-    ctx.vary(['Authorization', 'Cookie', ...contract.tenantParameters.flatMap((parameter) => (parameter.in === 'header' ? [parameter.name] : []))].join(', '));
+    ctx.vary(
+      [
+        'Authorization',
+        'Cookie',
+        ...contract.tenantParameters.flatMap((parameter) => (parameter.in === 'header' ? [parameter.name] : [])),
+      ].join(', '),
+    );
     if (found.kind === 'absent') return answerFailure(ctx, contract, new Failure('not_found'));
     if (found.kind === 'method') {
       ctx.set('Allow', found.allow);
@@ -69,13 +75,19 @@ async function serve(ctx: Context, route: Route, params: Record<string, string>,
     ctx.status = status; // after the body: Koa turns a null body into 204
   } catch (error) {
     const failure = failureOf(error, [...operation.failures, ...commonFailures(operation)]);
-    if (failure.code === 'internal' || failure.code === 'busy') deps.log.error({ err: error, operation: route.name }, 'operation failed');
+    if (failure.code === 'internal' || failure.code === 'busy')
+      deps.log.error({ err: error, operation: route.name }, 'operation failed');
     if (failure.code === 'internal') deps.onBug?.(error);
     answerFailure(ctx, contract, failure);
   }
 }
 
-async function run(ctx: Context, { contract, operation }: Route, params: Record<string, string>, deps: MountDeps): Promise<Answer> {
+async function run(
+  ctx: Context,
+  { contract, operation }: Route,
+  params: Record<string, string>,
+  deps: MountDeps,
+): Promise<Answer> {
   const origin = ctx.state['origin'] as Origin;
   const asked: OperatorCall = { db: deps.db, actor: { kind: 'anonymous' }, now: new Date(), origin };
   const spent: Spent[] = [];
@@ -96,15 +108,30 @@ async function run(ctx: Context, { contract, operation }: Route, params: Record<
 
 const answer = (status: number, body: unknown) => ({ status, body }) as Answer;
 
-async function callOf(ctx: Context, contract: Contract, operation: Operation, asked: OperatorCall, internal: Networks): Promise<TenantCall | OpenCall> {
+async function callOf(
+  ctx: Context,
+  contract: Contract,
+  operation: Operation,
+  asked: OperatorCall,
+  internal: Networks,
+): Promise<TenantCall | OpenCall> {
   if (operation.access === 'internal') assertInternal(ctx, internal);
-  const call = wantsCaller(operation) ? await contract.callerOf(ctx, asked) : { ...asked, tenantId: await contract.tenantOf(ctx, asked) };
+  const call = wantsCaller(operation)
+    ? await contract.callerOf(ctx, asked)
+    : { ...asked, tenantId: await contract.tenantOf(ctx, asked) };
   addLogFacts({ ...(call.tenantId && { tenantId: call.tenantId }), actor: call.actor });
   return call;
 }
 
 /** Counts the request by the operation's rules, and tells the caller. @throws Failure `rate_limited` */
-async function limit(ctx: Context, { rate = [] }: Operation, per: 'ip' | 'user', who: string, spent: Spent[], limiter: RateLimiter | undefined): Promise<void> {
+async function limit(
+  ctx: Context,
+  { rate = [] }: Operation,
+  per: 'ip' | 'user',
+  who: string,
+  spent: Spent[],
+  limiter: RateLimiter | undefined,
+): Promise<void> {
   for (const rule of limiter ? rate : []) {
     const result = rule.per === per ? await limiter!.spend(rule, who) : undefined;
     if (!result) continue;

@@ -18,13 +18,24 @@ import type { Browser } from './browser.ts';
  * - `internal`: an address of the operator's own networks, by the socket.
  * - `permission`: a user or a client who holds it.
  */
-export type Access = 'anonymous' | 'proof' | 'signed-in' | 'tenant-admin' | 'super' | 'internal' | { permission: string };
+export type Access =
+  | 'anonymous'
+  | 'proof'
+  | 'signed-in'
+  | 'tenant-admin'
+  | 'super'
+  | 'internal'
+  | { permission: string };
 
 /** A call of somebody unknown, in the tenant that was named, if any was. */
 export type OpenCall = OperatorCall & { readonly tenantId: TenantId | undefined };
 export type UserCall = TenantCall & { readonly actor: Extract<Actor, { kind: 'user' }> };
 
-type CallFor<A extends Access> = A extends 'anonymous' | 'proof' | 'internal' ? OpenCall : A extends string ? UserCall : TenantCall;
+type CallFor<A extends Access> = A extends 'anonymous' | 'proof' | 'internal'
+  ? OpenCall
+  : A extends string
+    ? UserCall
+    : TenantCall;
 
 type Schema = z.ZodType;
 type Answers = Record<number, Schema | null>;
@@ -94,7 +105,15 @@ export function wantsCaller({ access }: Operation): boolean {
 
 /** What mount itself may refuse for an operation, besides what the operation declares. */
 export function commonFailures(operation: Operation): FailureCode[] {
-  const codes: FailureCode[] = ['invalid_input', 'cross_tenant', 'rate_limited', 'busy', 'internal', 'too_large', 'unsupported_media'];
+  const codes: FailureCode[] = [
+    'invalid_input',
+    'cross_tenant',
+    'rate_limited',
+    'busy',
+    'internal',
+    'too_large',
+    'unsupported_media',
+  ];
   if (operation.access !== 'anonymous' && operation.access !== 'proof') codes.push('forbidden');
   if (wantsCaller(operation)) codes.push('unauthenticated');
   if (operation.params) codes.push(absentCode(operation));

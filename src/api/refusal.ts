@@ -25,6 +25,13 @@ export function answerFailure(ctx: Context, contract: Contract, failure: Failure
   if (typeof retryAfter === 'number') ctx.set('Retry-After', String(Math.max(1, Math.ceil(retryAfter))));
   // RFC 9110 §11.6.1 asks for it; no scheme but Bearer is ours, so no browser shows a dialogue.
   if (status === 401) ctx.set('WWW-Authenticate', `Bearer realm="${contract.name}"`);
-  ctx.body = contract.errorBody({ code, message: failure.message, requestId, now: new Date(), details, extra: extra?.(failure.details) ?? {} });
+  ctx.body = contract.errorBody({
+    code,
+    message: failure.message,
+    requestId,
+    now: new Date(),
+    details,
+    extra: extra?.(failure.details) ?? {},
+  });
   ctx.status = status;
 }

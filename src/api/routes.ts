@@ -16,7 +16,9 @@ type Node = { literals: Map<string, Node>; parameter?: Node; routes: Map<string,
 
 /** Every operation of every contract, in the order of the contracts. */
 export function routesOf(contracts: readonly Contract[]): Route[] {
-  return contracts.flatMap((contract) => Object.entries(contract.operations).map(([name, operation]) => ({ contract, name, operation })));
+  return contracts.flatMap((contract) =>
+    Object.entries(contract.operations).map(([name, operation]) => ({ contract, name, operation })),
+  );
 }
 
 /**
@@ -28,7 +30,9 @@ export function routesOf(contracts: readonly Contract[]): Route[] {
 export function createRoutes(contracts: readonly Contract[]): { find(method: string, path: string): Found } {
   const root = newNode();
   for (const route of routesOf(contracts)) add(root, route);
-  const bases = contracts.flatMap((contract) => contract.bases.map((base) => ({ base, contract }))).sort((a, b) => b.base.length - a.base.length);
+  const bases = contracts
+    .flatMap((contract) => contract.bases.map((base) => ({ base, contract })))
+    .sort((a, b) => b.base.length - a.base.length);
 
   return {
     find(method, path) {
@@ -51,8 +55,10 @@ function add(root: Node, route: Route): void {
   const { method, path } = route.operation;
   let node = root;
   for (const segment of path.split('/').slice(1)) {
-    const next = segment.startsWith(':') ? (node.parameter ??= newNode()) : (node.literals.get(segment) ?? newNode());
-    if (!segment.startsWith(':')) node.literals.set(segment, next);
+    const isParameter = segment.startsWith(':');
+    const next = (isParameter ? node.parameter : node.literals.get(segment)) ?? newNode();
+    if (isParameter) node.parameter = next;
+    else node.literals.set(segment, next);
     node = next;
   }
   if (node.routes.has(method)) throw new Error(`two operations claim ${method} ${path}`);

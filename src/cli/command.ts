@@ -1,4 +1,5 @@
 import { type ParseArgsConfig, parseArgs } from 'node:util';
+import type { Contract } from '../api/contract.ts';
 import type { BlueprintService } from '../domain/blueprint/blueprint-service.ts';
 import type { Rooms } from '../domain/services.ts';
 import type { Tenant } from '../domain/tenants/tenant.ts';
@@ -10,8 +11,6 @@ export type CliHouse = {
     blueprint: BlueprintService;
   };
   platformSlug: string;
-  /** Names of the migrations that opening the house has run. */
-  migrations: readonly string[];
   operator(name: string): OperatorCall;
   /** A token with which an application may register itself once (RFC 7591 §1.2), good for so many seconds. */
   issueInitialAccessToken(tenant: Tenant, seconds: number): Promise<string>;
@@ -24,6 +23,9 @@ export type Terminal = {
   err(text: string): void;
   readInput(): Promise<string>;
   open(): Promise<CliHouse>;
+  /** Brings the schema up to date. @returns the names of the migrations that were run */
+  migrate(): Promise<string[]>;
+  contracts(): Promise<readonly Contract[]>;
 };
 
 /** One command. What `run` answers is the exit code. */

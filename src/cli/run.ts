@@ -3,7 +3,7 @@ import { BadConfiguration } from '../config.ts';
 import { blueprintCommands } from './apply.ts';
 import { BadBlueprint } from './blueprint-file.ts';
 import { clientCommands } from './client.ts';
-import { type Command, EXIT, inHouse, parse, type Terminal, UsageError } from './command.ts';
+import { type Command, EXIT, parse, type Terminal, UsageError } from './command.ts';
 import { keyCommands } from './keys.ts';
 import { routeCommands } from './routes.ts';
 import { userCommands } from './user.ts';
@@ -13,7 +13,7 @@ const migrate: Command = {
   summary: 'Brings the schema up to date, as every start does',
   async run(args, terminal) {
     parse(args, {});
-    const names = await inHouse(terminal, async ({ migrations }) => migrations);
+    const names = await terminal.migrate();
     terminal.out(names.length === 0 ? 'The schema is up to date.' : names.join('\n'));
     return EXIT.done;
   },

@@ -6,7 +6,11 @@ const FORBIDDEN_KEYS = new Set(['__proto__', 'constructor', 'prototype']);
 const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
 const SPACE = /[ \t\n\r]*/y;
 /** By their first letter. */
-const LITERALS: Record<string, [word: string, value: boolean | null]> = { t: ['true', true], f: ['false', false], n: ['null', null] };
+const LITERALS: Record<string, [word: string, value: boolean | null]> = {
+  t: ['true', true],
+  f: ['false', false],
+  n: ['null', null],
+};
 const NUMBER_CHARS = 40;
 
 /**

@@ -52,7 +52,11 @@ export function createCaller({ tokens, directory, publicHost }: CallerDeps) {
     const { tenantId, userId, sessionUid, roles } = bearer;
     const named = await tenantOf(ctx, call);
     if (named !== undefined && named !== tenantId) throw new Failure('cross_tenant');
-    return { ...call, tenantId, actor: { kind: 'user', userId, sessionUid, roles, permissions: permissionsOf(bearer) } };
+    return {
+      ...call,
+      tenantId,
+      actor: { kind: 'user', userId, sessionUid, roles, permissions: permissionsOf(bearer) },
+    };
   }
 
   return { tenantOf, callerOf };
@@ -60,8 +64,13 @@ export function createCaller({ tokens, directory, publicHost }: CallerDeps) {
 
 /** @throws Failure `unauthenticated` for none, another scheme, or two (RFC 6750 §2) */
 function bearerToken({ req }: Context): string {
-  const given = req.rawHeaders.filter((_, at) => at % 2 === 1 && req.rawHeaders[at - 1]!.toLowerCase() === 'authorization');
-  const [, token] = /^Bearer +([\w.~+/-]+=*)$/i.exec(given.length === 1 && given[0]!.length <= LIMITS.accessTokenChars ? given[0]! : '') ?? [];
+  const given = req.rawHeaders.filter(
+    (_, at) => at % 2 === 1 && req.rawHeaders[at - 1]!.toLowerCase() === 'authorization',
+  );
+  const [, token] =
+    /^Bearer +([\w.~+/-]+=*)$/i.exec(
+      given.length === 1 && given[0]!.length <= LIMITS.accessTokenChars ? given[0]! : '',
+    ) ?? [];
   if (!token) throw new Failure('unauthenticated');
   return token;
 }

@@ -15,7 +15,10 @@ export function createV1(deps: CallerDeps): Contract {
     description: 'Gatehouse’s own API: signing in, profiles, users, tenants and what belongs to them.',
     bases: ['/api/v1', '/internal/identity'],
     tenantParameters: TENANT_PARAMETERS,
-    security: { name: 'v1', scheme: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: 'The access token of a login.' } },
+    security: {
+      name: 'v1',
+      scheme: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: 'The access token of a login.' },
+    },
     ...createCaller(deps),
     failures: FAILURES_OF_V1,
     errorBody: ({ code, message, requestId, now, details, extra }) => ({
@@ -34,7 +37,9 @@ export function createV1(deps: CallerDeps): Contract {
         timestamp: z.iso.datetime(),
         details: z.array(z.object({ field: z.string(), message: z.string() })).optional(),
       })
-      .describe('`error` is for programs, `message` for people; `details` names the fields of a 400 or of a refused password.'),
+      .describe(
+        '`error` is for programs, `message` for people; `details` names the fields of a 400 or of a refused password.',
+      ),
     operations: operationsOf(auth, me),
   };
 }
@@ -116,5 +121,10 @@ const PROBLEMS: Readonly<Record<string, string>> = {
 
 function passwordProblems({ reasons }: Record<string, unknown>): object {
   if (!Array.isArray(reasons)) return {};
-  return { details: reasons.map((reason) => ({ field: 'newPassword', message: PROBLEMS[String(reason)] ?? FAILURES.password_policy })) };
+  return {
+    details: reasons.map((reason) => ({
+      field: 'newPassword',
+      message: PROBLEMS[String(reason)] ?? FAILURES.password_policy,
+    })),
+  };
 }

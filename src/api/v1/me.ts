@@ -27,9 +27,15 @@ export const updateMe = operation({
   method: 'PATCH',
   path: '/api/v1/me',
   summary: 'Change your profile',
-  description: 'What is left out stays; null takes a value away. `locale` is a BCP 47 tag, `timezone` a name of the IANA database.',
+  description:
+    'What is left out stays; null takes a value away. `locale` is a BCP 47 tag, `timezone` a name of the IANA database.',
   access: 'signed-in',
-  body: z.strictObject({ firstName: optionalText, lastName: optionalText, locale: optionalText, timezone: optionalText }),
+  body: z.strictObject({
+    firstName: optionalText,
+    lastName: optionalText,
+    locale: optionalText,
+    timezone: optionalText,
+  }),
   answers: { 200: userBody },
   failures: ['user_not_found', 'user_deactivated'],
   rate: [ME_RATE],

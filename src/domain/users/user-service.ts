@@ -7,6 +7,8 @@ import { LIMITS } from '../../kernel/limits.ts';
 import { likePattern, type Page, type PageQuery, pageWindow } from '../../kernel/page.ts';
 import type { AccessService } from '../access/access-service.ts';
 import type { AuditService } from '../audit/audit-service.ts';
+import type { PasswordService } from '../passwords/password-service.ts';
+import type { SessionService } from '../sessions/session-service.ts';
 import {
   assertChangeable,
   checkedEmail,
@@ -21,12 +23,20 @@ import {
 } from './user.ts';
 import * as store from './user-store.ts';
 
-/** Ends all sessions of a user, with every token that hangs on them. */
-export type SessionEnder = { endAll(tx: TenantCall, userId: UserId, reason: 'user_suspended' | 'user_deactivated'): Promise<unknown> };
-/** Sets a user's password by the tenant's policy. */
-export type PasswordSetter = { set(tx: TenantCall, userId: UserId, password: string): Promise<unknown> };
+export type UserServiceDeps = {
+  audit: AuditService;
+  access: AccessService;
+  sessions: Pick<SessionService, 'endAll'>;
+  passwords: Pick<PasswordService, 'prepare' | 'set'>;
+};
 
-export type UserServiceDeps = { audit: AuditService; access: AccessService; sessions: SessionEnder; passwords: PasswordSetter };
+/** A user to be made, with what belongs to other rooms. */
+export type FullUserDraft = UserDraft & {
+  password?: string | undefined;
+  /** Whether the password is good for one sign-in only. */
+  mustChangePassword?: boolean | undefined;
+  roles?: readonly string[] | undefined;
+};
 
 export type UserQuery = PageQuery & { status?: UserStatus | undefined; search?: string | undefined; sort?: string | undefined };
 
@@ -70,14 +80,14 @@ export function createUserService({ audit, access, sessions, passwords }: UserSe
      *
      * @throws Failure `invalid_input`, `email_taken`, `username_taken`; what `passwords.set` and `access.setUserRoles` throw
      */
-    async create(call: TenantCall, { password, roles, ...draft }: UserDraft & { password?: string | undefined; roles?: readonly string[] | undefined }): Promise<User> {
+    async create(call: TenantCall, { password, mustChangePassword = false, roles, ...draft }: FullUserDraft): Promise<User> {
       const values = checkedUser(draft);
       return orTaken(() =>
         inTransaction(call, async (tx) => {
           const [made] = await store.insert(tx, [{ ...values, tenantId: tx.tenantId, id: newId<UserId>() }]);
           const { user } = made!;
           await audit.record(tx, 'user.created', target(user.id));
-          if (password !== undefined) await passwords.set(tx, user.id, password);
+          if (password !== undefined) await passwords.set(tx, user.id, password, { mustChange: mustChangePassword });
           if (roles && roles.length > 0) await access.setUserRoles(tx, user.id, roles);
           return user;
         }),
@@ -157,6 +167,21 @@ export function createUserService({ audit, access, sessions, passwords }: UserSe
 
     /** Lets a pending or suspended user sign in. @throws Failure `user_not_found`, `user_deactivated` */
     reactivate: (call: TenantCall, id: UserId): Promise<User> => change(call, id, 'user.reactivated', () => ({ status: 'active' })),
+
+    /**
+     * Gives a user another password, on somebody else's word, and ends every session of theirs.
+     *
+     * @throws Failure `user_not_found`, `user_deactivated`; what `passwords.prepare` throws
+     */
+    async setPassword(call: TenantCall, id: UserId, password: string, { mustChange = false } = {}): Promise<void> {
+      const ready = await passwords.prepare(call, id, password);
+      await inTransaction(call, async (tx) => {
+        assertChangeable((await store.lock(tx, id)) ?? notFound(id));
+        await passwords.set(tx, id, ready, { mustChange });
+        await sessions.endAll(tx, id, 'password_changed');
+        await audit.record(tx, 'user.password_set', { ...target(id), details: { mustChange } });
+      });
+    },
 
     /** Notes that the user signed in just now. */
     noteSignIn: (call: TenantCall, id: UserId): Promise<void> => inTransaction(call, (tx) => store.noteSignIn(tx, id)),
