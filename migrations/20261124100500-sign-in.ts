@@ -1,9 +1,10 @@
 import type { Knex } from 'knex';
 
 /**
- * What sign-in reads, each in one statement: a login is one password hash and little else. The functions look
- * past row-level security while they run (look_past_tenants, 20261124100450); each filters by tenant, but for the one that
- * a login without a tenant needs.
+ * What sign-in reads, each in one statement: a login is one password hash and little else. A function with a `set` clause
+ * looks past row-level security for the time of its run; each filters by tenant, but for the one that a login without a
+ * tenant needs. Their plans are kept by the connection: one that was made while a table was small must not read all of
+ * it once it has grown, so they go by a unique index from the start.
  */
 export async function up(knex: Knex): Promise<void> {
   await knex.raw(`
@@ -17,60 +18,55 @@ export async function up(knex: Knex): Promise<void> {
       hash text, pepper_id text, normal_form text, must_change boolean
     );
 
-    -- An account by the canonical form of its e-mail address or its user name. The tenant always gives its row;
-    -- the user's columns are null where there is none.
-    create function sign_in_account(t uuid, e text, n text) returns setof sign_in_row
-      language plpgsql rows 1 as $$
+    -- An account by its id. The tenant always gives its row; the user's columns are null where there is none.
+    create function sign_in_account_by_id(t uuid, i uuid) returns setof sign_in_row
+      language plpgsql stable rows 1 set gatehouse.operator = 'on' set enable_seqscan = off as $$
     begin
-      perform look_past_tenants(true);
       return query
-        select tn.id, tn.slug, tn.name, tn.status = 'active', tn.settings, u.id, u.email, u.username, u.status, u.last_sign_in_at,
-               p.hash, p.pepper_id, p.normal_form, p.must_change
-        from tenants tn
-        left join users u on u.tenant_id = tn.id and (u.email_canonical = e or u.username_canonical = n)
-        left join passwords p on p.tenant_id = u.tenant_id and p.user_id = u.id
+        ${select('tenants tn left join users u on u.tenant_id = tn.id and u.id = i')}
         where tn.id = t;
-      perform look_past_tenants(false);
     end $$;
 
-    -- The same by the user's id.
-    create function sign_in_account_by_id(t uuid, i uuid) returns setof sign_in_row
-      language plpgsql rows 1 as $$
+    -- The same by the canonical form of the e-mail address, or else of the user name.
+    create function sign_in_account(t uuid, e text, n text) returns setof sign_in_row
+      language plpgsql stable rows 1 set gatehouse.operator = 'on' set enable_seqscan = off as $$
     begin
-      perform look_past_tenants(true);
-      return query
-        select tn.id, tn.slug, tn.name, tn.status = 'active', tn.settings, u.id, u.email, u.username, u.status, u.last_sign_in_at,
-               p.hash, p.pepper_id, p.normal_form, p.must_change
-        from tenants tn
-        left join users u on u.tenant_id = tn.id and u.id = i
-        left join passwords p on p.tenant_id = u.tenant_id and p.user_id = u.id
-        where tn.id = t;
-      perform look_past_tenants(false);
+      if e is not null then
+        return query
+          ${select('tenants tn left join users u on u.tenant_id = tn.id and u.email_canonical = e')}
+          where tn.id = t;
+      else
+        return query
+          ${select('tenants tn left join users u on u.tenant_id = tn.id and u.username_canonical = n')}
+          where tn.id = t;
+      end if;
     end $$;
 
     -- The active accounts of an e-mail address in all active tenants.
     create function sign_in_candidates(e text, at_most integer) returns setof sign_in_row
-      language plpgsql rows 1 as $$
+      language plpgsql stable rows 1 set gatehouse.operator = 'on' set enable_seqscan = off as $$
     begin
-      perform look_past_tenants(true);
       return query
-        select tn.id, tn.slug, tn.name, tn.status = 'active', tn.settings, u.id, u.email, u.username, u.status, u.last_sign_in_at,
-               p.hash, p.pepper_id, p.normal_form, p.must_change
-        from users u
-        join tenants tn on tn.id = u.tenant_id and tn.status = 'active'
-        left join passwords p on p.tenant_id = u.tenant_id and p.user_id = u.id
+        ${select("users u join tenants tn on tn.id = u.tenant_id and tn.status = 'active'")}
         where u.email_canonical = e and u.status = 'active'
         order by u.created_at, u.tenant_id
         limit at_most;
-      perform look_past_tenants(false);
     end $$;
   `);
 }
 
+/** The columns of sign_in_row, from tenants `tn` and users `u`, and the users' passwords. */
+function select(from: string): string {
+  return `select tn.id, tn.slug, tn.name, tn.status = 'active', tn.settings, u.id, u.email, u.username, u.status,
+            u.last_sign_in_at, p.hash, p.pepper_id, p.normal_form, p.must_change
+          from ${from}
+          left join passwords p on p.tenant_id = u.tenant_id and p.user_id = u.id`;
+}
+
 export async function down(knex: Knex): Promise<void> {
   await knex.raw(`
-    drop function sign_in_candidates(text, integer); drop function sign_in_account_by_id(uuid, uuid);
-    drop function sign_in_account(uuid, text, text); drop type sign_in_row;
+    drop function sign_in_candidates(text, integer); drop function sign_in_account(uuid, text, text);
+    drop function sign_in_account_by_id(uuid, uuid); drop type sign_in_row;
     alter table password_history drop column normal_form;
     alter table passwords drop column normal_form;
   `);

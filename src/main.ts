@@ -41,6 +41,8 @@ async function start(config: Config, log: Log, open: Step[]): Promise<void> {
   const house = await openHouse({ config, log, databaseUrl: config.DATABASE_URL ?? (embedded as Embedded).url });
   open.push({ name: 'house', end: () => house.close() });
   const installation = await prepareInstallation(house);
+  // At once, and not only in the box: what fails after this must not take the only copy with it.
+  if (installation.oneTimePassword) process.stdout.write(`One-time password of ${installation.adminEmail}: ${installation.oneTimePassword}\n`);
 
   let draining = false;
   const { app, core } = createApp(house, () => draining);

@@ -78,5 +78,6 @@ async function issueInitialAccessToken(house: House, tenant: Tenant, seconds: nu
   const { issuers } = createCore(house, NO_PAGES);
   const issuer = await issuers.byTenant(tenant.id);
   if (!issuer) throw new Error(`tenant ${tenant.slug} is not active`);
-  return issuers.inScope(issuer, () => new issuer.provider.InitialAccessToken({}).save(seconds));
+  // The policy `tenant` is what holds registrations to the rules of oidc/registration.ts; a token without it has none.
+  return issuers.inScope(issuer, () => new issuer.provider.InitialAccessToken({ expiresIn: seconds, policies: ['tenant'] }).save());
 }

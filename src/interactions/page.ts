@@ -42,9 +42,9 @@ function languageOf(ctx: Koa.Context, texts: Texts, issuer: Issuer | undefined):
     ctx.cookies.set(LANGUAGE_COOKIE, chosen, { httpOnly: true, sameSite: 'lax', path: '/', maxAge: YEAR, signed: false });
   }
   return texts.forLanguage({
-    chosen,
+    // What a person chose stays chosen, also when an application asks for another language on the next page.
+    chosen: chosen ?? ctx.cookies.get(LANGUAGE_COOKIE, { signed: false }),
     uiLocales: ctx.state['uiLocales'] as string | undefined,
-    cookie: ctx.cookies.get(LANGUAGE_COOKIE, { signed: false }),
     acceptLanguage: ctx.get('accept-language'),
     tenantDefault: issuer?.tenant.settings.locale,
   });
