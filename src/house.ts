@@ -18,6 +18,8 @@ export type House = {
   config: Config;
   log: Log;
   db: Knex;
+  /** A small pool of its own, for counters that must neither wait for a request nor be undone with it. */
+  counters: Knex;
   databaseUrl: string;
   services: Rooms;
   directory: TenantDirectory;
@@ -65,7 +67,7 @@ export async function openHouse({ config, log, databaseUrl }: HouseOptions): Pro
     const directory = createTenantDirectory({ tenantKeys: services.tenantKeys });
     const changes = createChanges({ address: databaseUrl, log });
     changes.on('tenant:', (topic) => directory.forget(topic === undefined ? undefined : (topic.split(':')[1] as TenantId)));
-    return { config, log, db, databaseUrl, services, directory, egress, metrics, changes, operator, close };
+    return { config, log, db, counters, databaseUrl, services, directory, egress, metrics, changes, operator, close };
   } catch (error) {
     await close();
     throw error;

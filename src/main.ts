@@ -45,7 +45,7 @@ async function start(config: Config, log: Log, open: Step[]): Promise<void> {
   if (installation.oneTimePassword) process.stdout.write(`One-time password of ${installation.adminEmail}: ${installation.oneTimePassword}\n`);
 
   let draining = false;
-  const { app, core } = createApp(house, () => draining);
+  const { app, core } = createApp(house, { isDraining: () => draining });
   const server = createHttpServer({ handler: app.callback(), log, publicUrl: config.PUBLIC_URL, dropped: house.metrics.countDroppedConnection });
   const port = await server.listen(config.PORT, config.HOST);
   open.push({

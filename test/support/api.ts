@@ -24,7 +24,7 @@ export type Request = {
   /** Sent as JSON. */
   body?: unknown;
   /** Sent as it stands. */
-  raw?: BodyInit;
+  raw?: NonNullable<RequestInit['body']>;
 };
 
 export type Send = (method: string, path: string, request?: Request) => Promise<ApiAnswer>;
@@ -41,7 +41,7 @@ export function sender(port: () => number): Send {
     } as RequestInit);
     const text = await response.text();
     const isJson = response.headers.get('content-type')?.includes('json');
-    return { status: response.status, headers: response.headers, text, body: isJson ? JSON.parse(text) : undefined };
+    return { status: response.status, headers: response.headers, text, body: isJson && text ? JSON.parse(text) : undefined };
   };
 }
 

@@ -72,6 +72,8 @@ export async function judged<T>(work: Work, path: string, decide: () => T | Prom
 
 function sentenceOf(code: Failure['code'], { problem, reasons, names }: Record<string, unknown>): string {
   const more = [problem, ...(Array.isArray(reasons) ? reasons : []), ...(Array.isArray(names) ? names : [])].filter((part) => typeof part === 'string');
+  // These two say nothing that the problem does not say better.
+  if (more.length > 0 && (code === 'invalid_input' || code === 'client_invalid')) return more.join(', ');
   return more.length > 0 ? `${FAILURES[code].replace(/\.$/, '')}: ${more.join(', ')}` : FAILURES[code];
 }
 
