@@ -8,6 +8,9 @@ const isCurrent = existsSync(installed) && statSync(installed).mtimeMs >= statSy
 
 if (!isCurrent) {
   console.log('Installing dependencies (once) …');
-  const { status } = spawnSync('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], { stdio: 'inherit', shell: process.platform === 'win32' });
+  const { status } = spawnSync('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {
+    stdio: 'inherit',
+    shell: process.platform === 'win32',
+  });
   process.exit(status ?? 1);
 }

@@ -70,5 +70,7 @@ export async function up(knex: Knex): Promise<void> {
 }
 
 export async function down(knex: Knex): Promise<void> {
-  await knex.raw('drop table signing_keys; drop table tenant_data_keys; drop table tenant_domains; drop table tenants;');
+  await knex.raw(
+    'drop table signing_keys; drop table tenant_data_keys; drop table tenant_domains; drop table tenants;',
+  );
 }

@@ -4,6 +4,7 @@ import Koa from 'koa';
 import { createContracts } from './api/contracts.ts';
 import { serveDocs } from './api/docs.ts';
 import { mountContracts } from './api/mount.ts';
+import { ping } from './database/pool.ts';
 import type { House } from './house.ts';
 import { createAssets } from './http/assets.ts';
 import { serveAssets } from './http/asset-routes.ts';
@@ -64,7 +65,7 @@ export function createApp(house: House, options: AppOptions = {}) {
   app.use(createErrorAnswers(log));
   app.use(createHealth({
     version: VERSION,
-    pingDatabase: () => db.raw('select 1'),
+    pingDatabase: () => ping(db),
     isMigrated: () => true,
     isDraining,
     metrics,

@@ -13,7 +13,10 @@ export function createBackground(house: House, core: Core) {
     log,
     handlers: {
       'backchannel-logout': ({ tenantId, payload }) =>
-        core.deliverLogout(tenantId as TenantId, payload as { clientId: string; accountId: string; sid: string | null }),
+        core.deliverLogout(
+          tenantId as TenantId,
+          payload as { clientId: string; accountId: string; sid: string | null },
+        ),
     },
   });
   changes.on('outbox:', () => outbox.wake());

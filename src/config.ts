@@ -2,11 +2,20 @@ import { existsSync, readFileSync } from 'node:fs';
 import { parse as parseYaml } from 'yaml';
 import { z } from 'zod';
 
-const flag = z.union([z.boolean(), z.enum(['true', 'false', '1', '0'])]).transform((v) => v === true || v === 'true' || v === '1');
+const flag = z
+  .union([z.boolean(), z.enum(['true', 'false', '1', '0'])])
+  .transform((v) => v === true || v === 'true' || v === '1');
 const list = z
   .union([z.array(z.string()), z.string()])
-  .transform((v) => (typeof v === 'string' ? v.split(',') : v).map((item) => item.trim()).filter((item) => item !== ''));
-const masterKey = z.string().refine((v) => Buffer.from(v, 'base64url').length === 32, '32 bytes in base64url are needed (openssl rand -base64 32 | tr +/ -_ | tr -d =)');
+  .transform((v) =>
+    (typeof v === 'string' ? v.split(',') : v).map((item) => item.trim()).filter((item) => item !== ''),
+  );
+const masterKey = z
+  .string()
+  .refine(
+    (v) => Buffer.from(v, 'base64url').length === 32,
+    '32 bytes in base64url are needed (openssl rand -base64 32 | tr +/ -_ | tr -d =)',
+  );
 
 /** Every setting: name, type, unit, default. The names are the same in the environment and in `config/<env>.yaml`. */
 const SETTINGS = z.strictObject({
@@ -25,7 +34,10 @@ const SETTINGS = z.strictObject({
   /** Folder of the embedded database and of the development master key. */
   DATA_DIR: z.string().default('./var'),
   /** Slug of the tenant that owns `/` and its operators. */
-  PLATFORM_SLUG: z.string().regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/).default('platform'),
+  PLATFORM_SLUG: z
+    .string()
+    .regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/)
+    .default('platform'),
   /** Seals every tenant's data key: 32 bytes, base64url. Demanded in production, made on first start in development. */
   GATEHOUSE_MASTER_KEY: masterKey.optional(),
   /** Earlier master keys, while `gatehouse keys rotate-master` has not yet sealed everything anew. */
@@ -97,19 +109,26 @@ export function loadConfig(environment: Record<string, string | undefined> = pro
     DEMO: settings.DEMO ?? settings.NODE_ENV === 'development',
   };
   const unsafe = config.NODE_ENV === 'production' ? insecurities(settings, environment) : [];
-  if (unsafe.length > 0) throw new BadConfiguration(`Refusing to start in production:\n${unsafe.map((line) => `  ${line}`).join('\n')}`);
+  if (unsafe.length > 0)
+    throw new BadConfiguration(`Refusing to start in production:\n${unsafe.map((line) => `  ${line}`).join('\n')}`);
   return Object.freeze(config);
 }
 
 function insecurities(settings: Settings, environment: Record<string, string | undefined>): string[] {
   const wrong: string[] = [];
-  if (!settings.GATEHOUSE_MASTER_KEY) wrong.push('GATEHOUSE_MASTER_KEY: is needed; nothing else can open the sealed secrets.');
-  else if (new Set(Buffer.from(settings.GATEHOUSE_MASTER_KEY, 'base64url')).size < 16) wrong.push('GATEHOUSE_MASTER_KEY: is not random.');
-  if (settings.PASSWORD_PEPPER && settings.PASSWORD_PEPPER === settings.GATEHOUSE_MASTER_KEY) wrong.push('PASSWORD_PEPPER: must differ from the master key.');
+  if (!settings.GATEHOUSE_MASTER_KEY)
+    wrong.push('GATEHOUSE_MASTER_KEY: is needed; nothing else can open the sealed secrets.');
+  else if (new Set(Buffer.from(settings.GATEHOUSE_MASTER_KEY, 'base64url')).size < 16)
+    wrong.push('GATEHOUSE_MASTER_KEY: is not random.');
+  if (settings.PASSWORD_PEPPER && settings.PASSWORD_PEPPER === settings.GATEHOUSE_MASTER_KEY)
+    wrong.push('PASSWORD_PEPPER: must differ from the master key.');
   if (!settings.DATABASE_URL) wrong.push('DATABASE_URL: is needed; the embedded database is for one machine.');
   if (settings.DEMO) wrong.push('DEMO: the demonstration application is not for production.');
   if (environment['DEBUG']) wrong.push('DEBUG: is set; debug output can carry secrets.');
-  if (settings.ADMIN_PASSWORD && (settings.ADMIN_PASSWORD.length < 12 || FORBIDDEN_SECRETS.test(settings.ADMIN_PASSWORD))) {
+  if (
+    settings.ADMIN_PASSWORD &&
+    (settings.ADMIN_PASSWORD.length < 12 || FORBIDDEN_SECRETS.test(settings.ADMIN_PASSWORD))
+  ) {
     wrong.push('ADMIN_PASSWORD: is too short or a default one.');
   }
   if (!settings.PUBLIC_URL) wrong.push('PUBLIC_URL: is needed; issuers begin with it.');

@@ -10,7 +10,6 @@ import { createClientSource } from './oidc/client-source.ts';
 import { type CorePages, refuseMetadata } from './oidc/features.ts';
 import { sendBackchannelLogout } from './oidc/harden.ts';
 import { createIssuers } from './oidc/issuers.ts';
-import { queueBackchannelLogout } from './oidc/logout-store.ts';
 import { createTokens } from './oidc/tokens.ts';
 
 /** The certified core, joined to the rooms: where it finds clients, and whom it tells what it does. */
@@ -38,7 +37,6 @@ export function createCore(house: House, pages: CorePages) {
     certificateOf: createCertificateReader(config.TRUSTED_PROXIES),
     assertClientAddress: createAddressCheck(),
     refuseMetadata,
-    queueBackchannelLogout,
     registry: registryOf(services, callOf, clients.forget),
     registrationOf: (tenant) => ({
       assertUrl: (url) => egress.assertUrl(url),

@@ -14,7 +14,10 @@ export type FirstStart = { adminEmail: string; oneTimePassword: string | undefin
 export async function prepareInstallation({ config, services, operator }: House): Promise<FirstStart> {
   const oneTime = config.ADMIN_PASSWORD === undefined ? randomToken(16) : undefined;
   const isNew = await inOperatorTransaction(operator('first start'), async (tx) => {
-    const { tenant, created } = await services.tenants.ensurePlatform(tx, { slug: config.PLATFORM_SLUG, name: 'Gatehouse' });
+    const { tenant, created } = await services.tenants.ensurePlatform(tx, {
+      slug: config.PLATFORM_SLUG,
+      name: 'Gatehouse',
+    });
     if (!created) return false;
     const call = { ...tx, tenantId: tenant.id };
     const admin = await services.users.create(call, {
@@ -23,7 +26,9 @@ export async function prepareInstallation({ config, services, operator }: House)
       status: 'active',
       roles: ['SUPER_ADMIN'],
     });
-    await services.passwords.set(call, admin.id, config.ADMIN_PASSWORD ?? (oneTime as string), { mustChange: oneTime !== undefined });
+    await services.passwords.set(call, admin.id, config.ADMIN_PASSWORD ?? (oneTime as string), {
+      mustChange: oneTime !== undefined,
+    });
     return true;
   });
   return { adminEmail: config.ADMIN_EMAIL, oneTimePassword: isNew ? oneTime : undefined };
@@ -42,6 +47,14 @@ export async function prepareDemo({ config, services, directory, operator }: Hou
   const uris = { redirectUris: [`${origin}/callback`], postLogoutRedirectUris: [`${origin}/`] };
   const known = await services.clients.findForCore(call, DEMO_CLIENT);
   if (known) await services.clients.update(call, DEMO_CLIENT, uris);
-  else await services.clients.create(call, { clientId: DEMO_CLIENT, clientSecret: secret, kind: 'web', name: 'Demo application', firstParty: true, ...uris });
+  else
+    await services.clients.create(call, {
+      clientId: DEMO_CLIENT,
+      clientSecret: secret,
+      kind: 'web',
+      name: 'Demo application',
+      firstParty: true,
+      ...uris,
+    });
   return secret;
 }

@@ -17,7 +17,8 @@ function ownKey(folder: string): string {
   if (!existsSync(file)) make(folder, file);
   if ((statSync(file).mode & 0o077) !== 0) chmodSync(file, 0o600);
   const key = readFileSync(file, 'utf8').trim();
-  if (Buffer.from(key, 'base64url').length !== 32) throw new Error(`${file} does not hold a key of 32 bytes; what it sealed cannot be opened without it`);
+  if (Buffer.from(key, 'base64url').length !== 32)
+    throw new Error(`${file} does not hold a key of 32 bytes; what it sealed cannot be opened without it`);
   return key;
 }
 

@@ -14,7 +14,11 @@ export type RelyingPartyOptions = {
   origin: string;
 };
 
-type Visitor = { pending?: { verifier: string; state: string; nonce: string }; claims?: Record<string, unknown>; tokens?: Tokens };
+type Visitor = {
+  pending?: { verifier: string; state: string; nonce: string };
+  claims?: Record<string, unknown>;
+  tokens?: Tokens;
+};
 type Tokens = { idToken: string; refreshToken?: string | undefined; accessToken: string; renewed: number };
 
 /** Seconds a visitor is remembered, and how many at most: this is a demonstration. */
@@ -50,7 +54,11 @@ export function createRelyingParty(options: RelyingPartyOptions): Server {
       if (route) await route(visit);
       else page(response, 404, '<h1>Not here</h1><p><a href="/">Back</a></p>');
     } catch (error) {
-      page(response, 502, `<h1>That did not work</h1><p>${escape((error as Error).message)}</p><p><a href="/">Back</a></p>`);
+      page(
+        response,
+        502,
+        `<h1>That did not work</h1><p>${escape((error as Error).message)}</p><p><a href="/">Back</a></p>`,
+      );
     }
   });
 }
@@ -68,7 +76,9 @@ async function home({ response, visitor }: Visit): Promise<void> {
     );
     return;
   }
-  const rows = Object.entries(visitor.claims).map(([name, value]) => `<tr><th>${escape(name)}</th><td>${escape(String(value))}</td></tr>`);
+  const rows = Object.entries(visitor.claims).map(
+    ([name, value]) => `<tr><th>${escape(name)}</th><td>${escape(String(value))}</td></tr>`,
+  );
   page(
     response,
     200,
@@ -80,7 +90,11 @@ async function home({ response, visitor }: Visit): Promise<void> {
   );
 }
 
-async function signIn({ response, visitor }: Visit, configuration: Configuration, { origin }: RelyingPartyOptions): Promise<void> {
+async function signIn(
+  { response, visitor }: Visit,
+  configuration: Configuration,
+  { origin }: RelyingPartyOptions,
+): Promise<void> {
   const verifier = client.randomPKCECodeVerifier();
   const [state, nonce] = [client.randomState(), client.randomNonce()];
   visitor.pending = { verifier, state, nonce };
@@ -95,12 +109,20 @@ async function signIn({ response, visitor }: Visit, configuration: Configuration
   redirect(response, to.href);
 }
 
-async function callback({ response, url, visitor }: Visit, configuration: Configuration, _: RelyingPartyOptions): Promise<void> {
+async function callback(
+  { response, url, visitor }: Visit,
+  configuration: Configuration,
+  _: RelyingPartyOptions,
+): Promise<void> {
   const { pending } = visitor;
   delete visitor.pending;
   if (!pending) return redirect(response, '/');
   if (url.searchParams.has('error')) {
-    page(response, 200, `<h1>Not signed in</h1><p>${escape(url.searchParams.get('error_description') ?? '')}</p><p><a href="/">Back</a></p>`);
+    page(
+      response,
+      200,
+      `<h1>Not signed in</h1><p>${escape(url.searchParams.get('error_description') ?? '')}</p><p><a href="/">Back</a></p>`,
+    );
     return;
   }
   const config = await configuration();
@@ -112,7 +134,12 @@ async function callback({ response, url, visitor }: Visit, configuration: Config
   });
   const sub = tokens.claims()?.sub as string;
   visitor.claims = { ...(await client.fetchUserInfo(config, tokens.access_token, sub)) };
-  visitor.tokens = { idToken: tokens.id_token as string, refreshToken: tokens.refresh_token, accessToken: tokens.access_token, renewed: 0 };
+  visitor.tokens = {
+    idToken: tokens.id_token as string,
+    refreshToken: tokens.refresh_token,
+    accessToken: tokens.access_token,
+    renewed: 0,
+  };
   redirect(response, '/');
 }
 
@@ -130,12 +157,19 @@ async function refresh({ response, visitor }: Visit, configuration: Configuratio
   redirect(response, '/');
 }
 
-async function signOut({ response, visitor }: Visit, configuration: Configuration, { origin }: RelyingPartyOptions): Promise<void> {
+async function signOut(
+  { response, visitor }: Visit,
+  configuration: Configuration,
+  { origin }: RelyingPartyOptions,
+): Promise<void> {
   const idToken = visitor.tokens?.idToken;
   delete visitor.claims;
   delete visitor.tokens;
   if (!idToken) return redirect(response, '/');
-  const to = client.buildEndSessionUrl(await configuration(), { id_token_hint: idToken, post_logout_redirect_uri: `${origin}/` });
+  const to = client.buildEndSessionUrl(await configuration(), {
+    id_token_hint: idToken,
+    post_logout_redirect_uri: `${origin}/`,
+  });
   redirect(response, to.href);
 }
 

@@ -18,7 +18,8 @@ export class BadBlueprint extends Error {
 /** @throws BadBlueprint */
 export function readBlueprint(file: string): Blueprint {
   const { size } = statSync(file);
-  if (size > LIMITS.applyFileBytes) throw new BadBlueprint([{ path: file, message: `is larger than ${LIMITS.applyFileBytes} bytes` }]);
+  if (size > LIMITS.applyFileBytes)
+    throw new BadBlueprint([{ path: file, message: `is larger than ${LIMITS.applyFileBytes} bytes` }]);
   return parseBlueprint(readFileSync(file, 'utf8'));
 }
 
@@ -28,7 +29,8 @@ export function readBlueprint(file: string): Blueprint {
  * @throws BadBlueprint that names every mistake with its path in the document
  */
 export function parseBlueprint(source: string): Blueprint {
-  if (Buffer.byteLength(source) > LIMITS.applyFileBytes) throw new BadBlueprint([{ path: '(file)', message: 'is too large' }]);
+  if (Buffer.byteLength(source) > LIMITS.applyFileBytes)
+    throw new BadBlueprint([{ path: '(file)', message: 'is too large' }]);
   const lines = new LineCounter();
   const document = parseDocument(source, { lineCounter: lines, prettyErrors: false, uniqueKeys: true, merge: false });
   if (document.errors.length > 0) {
@@ -43,7 +45,8 @@ export function parseBlueprint(source: string): Blueprint {
   visit(document, (_key, node) => {
     if (isAlias(node)) aliases += 1;
   });
-  if (aliases > LIMITS.applyAliases) throw new BadBlueprint([{ path: '(file)', message: `has more than ${LIMITS.applyAliases} aliases` }]);
+  if (aliases > LIMITS.applyAliases)
+    throw new BadBlueprint([{ path: '(file)', message: `has more than ${LIMITS.applyAliases} aliases` }]);
   const result = BLUEPRINT_SCHEMA.safeParse(document.toJS({ maxAliasCount: LIMITS.applyAliases }));
   if (!result.success) throw new BadBlueprint(result.error.issues.flatMap(toMistakes).slice(0, LIMITS.applyMistakes));
   return result.data;

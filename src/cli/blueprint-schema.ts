@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Blueprint } from '../domain/blueprint/blueprint.ts';
-import { METADATA_NAMES } from '../domain/clients/client-metadata.ts';
+import type { METADATA_NAMES } from '../domain/clients/client-metadata.ts';
 import { LIMITS } from '../kernel/limits.ts';
 
 const text = (max: number) => z.string().min(1).max(max);
@@ -13,7 +13,13 @@ const settings = z
     locale: text(35).describe('Language of pages and letters (BCP 47).'),
     timezone: text(64).describe('IANA time zone.'),
     branding: z
-      .strictObject({ displayName: text(LIMITS.nameChars), logoUrl: url, primaryColor: z.string(), accentColor: z.string(), backgroundColor: z.string() })
+      .strictObject({
+        displayName: text(LIMITS.nameChars),
+        logoUrl: url,
+        primaryColor: z.string(),
+        accentColor: z.string(),
+        backgroundColor: z.string(),
+      })
       .partial()
       .describe('Colours as #rrggbb.'),
     password: z
@@ -31,7 +37,13 @@ const settings = z
       .partial(),
     lockout: z.strictObject({ maxAttempts: z.int(), windowSeconds: seconds, durationSeconds: seconds }).partial(),
     tokens: z
-      .strictObject({ signingAlg: alg, accessTokenSeconds: seconds, refreshTokenSeconds: seconds, refreshGraceSeconds: seconds, idTokenSeconds: seconds })
+      .strictObject({
+        signingAlg: alg,
+        accessTokenSeconds: seconds,
+        refreshTokenSeconds: seconds,
+        refreshGraceSeconds: seconds,
+        idTokenSeconds: seconds,
+      })
       .partial(),
     sessions: z.strictObject({ idleSeconds: seconds, absoluteSeconds: seconds }).partial(),
     registration: z.strictObject({ selfService: z.boolean(), dynamicClients: z.boolean() }).partial(),
@@ -40,7 +52,9 @@ const settings = z
   .partial();
 
 const api = z.strictObject({
-  identifier: url.describe('What clients name in `resource` and the API finds in `aud`: an absolute URI without a fragment (RFC 8707).'),
+  identifier: url.describe(
+    'What clients name in `resource` and the API finds in `aud`: an absolute URI without a fragment (RFC 8707).',
+  ),
   name: text(LIMITS.nameChars).optional(),
   scopes: z.array(text(128)).max(LIMITS.apiScopes).optional(),
   accessTokenFormat: z.enum(['jwt', 'opaque']).optional().describe('jwt unless told.'),
@@ -57,7 +71,11 @@ const role = z.strictObject({
 
 const passwordHash = z.union([
   text(LIMITS.storedHashChars),
-  z.strictObject({ hash: text(LIMITS.storedHashChars), pepper: text(16).optional(), form: z.literal('NFC').optional() }),
+  z.strictObject({
+    hash: text(LIMITS.storedHashChars),
+    pepper: text(16).optional(),
+    form: z.literal('NFC').optional(),
+  }),
 ]);
 
 const user = z
@@ -73,12 +91,18 @@ const user = z
     locale: text(35).optional(),
     timezone: text(64).optional(),
     status: z.enum(['pending', 'active', 'suspended']).optional(),
-    password: text(LIMITS.passwordMaxChars * 2).optional().describe('Set when the user is made, and whenever it is not the password of the user.'),
-    passwordHash: passwordHash.optional().describe('argon2, bcrypt, scrypt, PBKDF2, phpass, SHA-crypt or {SSHA}; set when the user has no password.'),
+    password: text(LIMITS.passwordMaxChars * 2)
+      .optional()
+      .describe('Set when the user is made, and whenever it is not the password of the user.'),
+    passwordHash: passwordHash
+      .optional()
+      .describe('argon2, bcrypt, scrypt, PBKDF2, phpass, SHA-crypt or {SSHA}; set when the user has no password.'),
     mustChangePassword: z.boolean().optional(),
     roles: z.array(text(64)).max(LIMITS.rolePermissions).optional().describe('All roles of the user.'),
   })
-  .refine(({ password, passwordHash: hash }) => password === undefined || hash === undefined, { error: 'has both password and passwordHash' });
+  .refine(({ password, passwordHash: hash }) => password === undefined || hash === undefined, {
+    error: 'has both password and passwordHash',
+  });
 
 const uris = z.array(url).max(LIMITS.redirectUris);
 
@@ -87,7 +111,13 @@ const protocol = {
   postLogoutRedirectUris: uris,
   grantTypes: z.array(text(128)).max(10),
   responseTypes: z.array(text(32)).max(5),
-  tokenEndpointAuthMethod: z.enum(['client_secret_basic', 'client_secret_post', 'private_key_jwt', 'self_signed_tls_client_auth', 'none']),
+  tokenEndpointAuthMethod: z.enum([
+    'client_secret_basic',
+    'client_secret_post',
+    'private_key_jwt',
+    'self_signed_tls_client_auth',
+    'none',
+  ]),
   tokenEndpointAuthSigningAlg: text(16),
   jwks: z.strictObject({ keys: z.array(z.looseObject({ kty: text(16) })).max(20) }),
   jwksUri: url,
@@ -112,7 +142,10 @@ const protocol = {
   policyUri: url,
   tosUri: url,
   contacts: z.array(text(254)).max(20),
-  resourceServers: z.array(url).max(50).describe('APIs for whose tokens the client may ask the introspection endpoint.'),
+  resourceServers: z
+    .array(url)
+    .max(50)
+    .describe('APIs for whose tokens the client may ask the introspection endpoint.'),
 } satisfies Record<keyof typeof METADATA_NAMES, z.ZodType>;
 
 const client = z.strictObject({
@@ -126,20 +159,38 @@ const client = z.strictObject({
   pkceRequired: z.boolean().optional(),
   profile: z.literal('fapi2').optional().describe('FAPI 2.0 security profile.'),
   legacyAssertions: z.boolean().optional().describe('Takes the token endpoint as audience of a client assertion.'),
-  scopes: z.array(text(128)).max(LIMITS.apiScopes).optional().describe('Scopes of the APIs that it may ask for; all unless told.'),
+  scopes: z
+    .array(text(128))
+    .max(LIMITS.apiScopes)
+    .optional()
+    .describe('Scopes of the APIs that it may ask for; all unless told.'),
   allowedOrigins: z.array(url).max(LIMITS.allowedOrigins).optional(),
   allowedIps: z.array(text(64)).max(LIMITS.allowedIps).optional(),
   rateLimitPerMinute: z.int().min(1).max(1_000_000).optional(),
 });
 
 const tenant = z.strictObject({
-  slug: z.string().regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 'must be lower-case letters, digits and inner hyphens'),
+  slug: z
+    .string()
+    .regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 'must be lower-case letters, digits and inner hyphens'),
   name: text(LIMITS.nameChars).optional(),
   type: z.enum(['platform', 'customer', 'partner', 'internal']).optional().describe('customer unless told.'),
-  country: z.string().regex(/^[A-Z]{2}$/, 'must be two capital letters').optional().describe('ISO 3166-1 alpha-2'),
+  country: z
+    .string()
+    .regex(/^[A-Z]{2}$/, 'must be two capital letters')
+    .optional()
+    .describe('ISO 3166-1 alpha-2'),
   status: z.enum(['active', 'suspended']).optional(),
   settings: settings.optional(),
-  domains: z.array(z.union([text(LIMITS.domainChars), z.strictObject({ domain: text(LIMITS.domainChars), verified: z.boolean().optional() })])).max(LIMITS.tenantDomains).optional(),
+  domains: z
+    .array(
+      z.union([
+        text(LIMITS.domainChars),
+        z.strictObject({ domain: text(LIMITS.domainChars), verified: z.boolean().optional() }),
+      ]),
+    )
+    .max(LIMITS.tenantDomains)
+    .optional(),
   apis: z.array(api).optional(),
   roles: z.array(role).optional(),
   users: z.array(user).optional(),

@@ -55,6 +55,11 @@ function assertCommitted(query: KnexQuery): KnexQuery {
 }
 
 /** A statement that PostgreSQL parses and plans once per connection. `name` is unique in the process. */
+/** Asks the database for nothing, to see whether it answers. */
+export async function ping(db: Knex): Promise<void> {
+  await db.raw('select 1');
+}
+
 export type Prepared = { name: string; text: string };
 
 /**

@@ -13,7 +13,7 @@ export type Fields = Record<string, string>;
 export function parseUrlEncoded(text: string): Fields {
   const fields: Fields = Object.create(null);
   let count = 0;
-  for (const pair of text.split('&', LIMITS.formFields * 2)) {
+  for (const pair of text.split('&')) {
     if (pair === '') continue;
     if (++count > LIMITS.formFields)
       throw new Failure('invalid_input', { problem: `there are more than ${LIMITS.formFields} fields` });

@@ -9,7 +9,13 @@ export async function showAccount(ctx: Koa.Context, step: InteractionStep, tools
   tools.page(ctx, 'account', { action: step.action, csrf: step.csrf, client: await aboutClient(step), account });
 }
 
-export async function postAccount(ctx: Koa.Context, step: InteractionStep, form: Record<string, string | undefined>, tools: LoginTools): Promise<void> {
-  if (form['action'] === 'continue' && step.details.session?.accountId) return finish(ctx, step, { select_account: {} });
+export async function postAccount(
+  ctx: Koa.Context,
+  step: InteractionStep,
+  form: Record<string, string | undefined>,
+  tools: LoginTools,
+): Promise<void> {
+  if (form['action'] === 'continue' && step.details.session?.accountId)
+    return finish(ctx, step, { select_account: {} });
   await showLogin(ctx, step, tools, { identifier: '' });
 }

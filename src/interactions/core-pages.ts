@@ -15,8 +15,9 @@ const REASONS: Record<string, string> = {
 
 type Ctx = Parameters<CorePages['logout']>[0];
 const xsrfOf = (ctx: Ctx) => (ctx.oidc.session?.state as { secret?: string } | undefined)?.secret ?? '';
-const shownClient = (client: { clientName?: string | undefined; clientId: string } | undefined): ShownClient | undefined =>
-  client && { name: client.clientName ?? client.clientId };
+const shownClient = (
+  client: { clientName?: string | undefined; clientId: string } | undefined,
+): ShownClient | undefined => client && { name: client.clientName ?? client.clientId };
 
 /** The pages that the core asks for, in our own design. */
 export function createCorePages(page: Page): CorePages {
@@ -28,7 +29,11 @@ export function createCorePages(page: Page): CorePages {
       page(ctx, 'error', { reason: REASONS[out.error] ?? 'request', requestId }, status);
     },
     async logout(ctx) {
-      page(ctx, 'logout', { formAction: ctx.oidc.urlFor('end_session_confirm'), xsrf: xsrfOf(ctx), client: shownClient(ctx.oidc.client) });
+      page(ctx, 'logout', {
+        formAction: ctx.oidc.urlFor('end_session_confirm'),
+        xsrf: xsrfOf(ctx),
+        client: shownClient(ctx.oidc.client),
+      });
     },
     async signedOut(ctx) {
       const client = shownClient(ctx.oidc.client);
@@ -40,7 +45,12 @@ export function createCorePages(page: Page): CorePages {
         return page(ctx, 'device-done', { client: shownClient(ctx.oidc.client) ?? { name: '' }, outcome: 'denied' });
       }
       const problem = error || out ? { code: deviceProblem(error) } : undefined;
-      page(ctx, 'device', { formAction: ctx.oidc.urlFor('code_verification'), xsrf: xsrfOf(ctx), userCode, problem }, problem ? 400 : 200);
+      page(
+        ctx,
+        'device',
+        { formAction: ctx.oidc.urlFor('code_verification'), xsrf: xsrfOf(ctx), userCode, problem },
+        problem ? 400 : 200,
+      );
     },
     async deviceConfirm(ctx, client, from, shownCode) {
       page(ctx, 'device-confirm', {

@@ -31,14 +31,21 @@ export async function loadInteraction(ctx: Koa.Context, uid: string): Promise<In
 }
 
 /** The fields of a form that was posted to an interaction, after its CSRF value was checked. */
-export async function readInteractionForm(ctx: Koa.Context, { issuer, details }: InteractionStep): Promise<Record<string, string | undefined>> {
+export async function readInteractionForm(
+  ctx: Koa.Context,
+  { issuer, details }: InteractionStep,
+): Promise<Record<string, string | undefined>> {
   const form = await readForm(ctx);
   assertCsrf(issuer.tenant.keyFor('csrf'), details.uid, form['csrf']);
   return form;
 }
 
 /** Hands the result to the core and sends the browser back to it (303: a password must not be posted again). */
-export async function finish(ctx: Koa.Context, { issuer, action }: InteractionStep, result: InteractionResults): Promise<void> {
+export async function finish(
+  ctx: Koa.Context,
+  { issuer, action }: InteractionStep,
+  result: InteractionResults,
+): Promise<void> {
   const to = await issuer.provider.interactionResult(ctx.req, ctx.res, result, { mergeWithLastSubmission: true });
   // The core leaves this cookie behind.
   ctx.cookies.set(issuer.provider.cookieName('interaction'), null, { path: action });
@@ -59,7 +66,10 @@ export async function aboutClient({ issuer, details }: InteractionStep): Promise
 }
 
 /** The person whose session this browser has, as a page shows them; undefined for nobody. */
-export async function aboutAccount({ details, issuer }: InteractionStep, accountId = details.session?.accountId): Promise<ShownAccount | undefined> {
+export async function aboutAccount(
+  { details, issuer }: InteractionStep,
+  accountId = details.session?.accountId,
+): Promise<ShownAccount | undefined> {
   const row = accountId ? await findActiveAccount(issuer.tenant.id, accountId) : undefined;
   return row && { name: [row.first_name, row.last_name].filter(Boolean).join(' ') || row.email, identifier: row.email };
 }

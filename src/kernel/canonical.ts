@@ -12,7 +12,8 @@ export function canonicalEmail(raw: string): string | undefined {
   const at = text.lastIndexOf('@');
   if (at < 1 || at > 64 || text.length > 254) return undefined;
   const local = text.slice(0, at).toLowerCase();
-  if (!/^[\p{L}\p{N}\p{M}!#$%&'*+/=?^_`{|}~-]+(\.[\p{L}\p{N}\p{M}!#$%&'*+/=?^_`{|}~-]+)*$/u.test(local)) return undefined;
+  if (!/^[\p{L}\p{N}\p{M}!#$%&'*+/=?^_`{|}~-]+(\.[\p{L}\p{N}\p{M}!#$%&'*+/=?^_`{|}~-]+)*$/u.test(local))
+    return undefined;
   const domain = canonicalDomain(text.slice(at + 1));
   return domain === undefined ? undefined : `${local}@${domain}`;
 }

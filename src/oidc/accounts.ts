@@ -1,33 +1,15 @@
 import type { Account, AccountClaims } from 'oidc-provider';
-import { prepared } from '../database/pool.ts';
 import type { TenantId, UserId } from '../kernel/ids.ts';
 import { isUuid } from '../kernel/ids.ts';
-import { currentScope } from './request-scope.ts';
-
-const ACCOUNT = { name: 'oidc-account', text: 'select * from oidc_account($1, $2)' };
-
-export type AccountRow = {
-  email: string;
-  email_verified: boolean;
-  username: string | null;
-  phone: string | null;
-  phone_verified: boolean;
-  first_name: string | null;
-  last_name: string | null;
-  locale: string | null;
-  timezone: string | null;
-  updated_at: Date;
-  roles: string[];
-};
+import * as store from './account-store.ts';
+import type { AccountRow } from './account-store.ts';
 
 /** Scopes whose claims need the user's row; `openid` alone does not. */
 const ROW_SCOPES = /(^| )(profile|email|phone)( |$)/;
 
 /** An active user, read in one statement; undefined for anyone else. */
 export async function findActiveAccount(tenantId: TenantId, accountId: string): Promise<AccountRow | undefined> {
-  const { db } = currentScope();
-  const [row] = await prepared<AccountRow>(db, ACCOUNT, [tenantId, accountId]);
-  return row;
+  return store.find(tenantId, accountId as UserId);
 }
 
 /**

@@ -3,7 +3,7 @@ import type { Adapter, AdapterFactory, AdapterPayload } from 'oidc-provider';
 import type { DirectoryTenant } from '../domain/tenants/tenant-directory.ts';
 import type { ClientSource } from './client-source.ts';
 import { grantModelStore } from './grant-model-store.ts';
-import { refreshChainStore, type RefreshSettings } from './refresh-chain-store.ts';
+import { type RefreshSettings, refreshChainStore } from './refresh-chain-store.ts';
 import { sessionModelStore } from './session-model-store.ts';
 import { tokenModelStore } from './token-model-store.ts';
 import { transientModelStore } from './transient-model-store.ts';
@@ -67,5 +67,13 @@ function unused(model: string): Adapter {
   const refuse = async () => {
     throw new Error(`the core stored a ${model}, whose feature is not on`);
   };
-  return { upsert: refuse, find: refuse, findByUid: refuse, findByUserCode: refuse, consume: refuse, destroy: refuse, revokeByGrantId: async () => {} };
+  return {
+    upsert: refuse,
+    find: refuse,
+    findByUid: refuse,
+    findByUserCode: refuse,
+    consume: refuse,
+    destroy: refuse,
+    revokeByGrantId: async () => {},
+  };
 }

@@ -24,7 +24,8 @@ export function assertAssertion(issuer: string) {
     const now = Math.floor(Date.now() / 1000);
     if (typeof exp !== 'number' || exp > now + LONGEST) refuse('lives too long');
     for (const instant of [iat, nbf]) {
-      if (instant !== undefined && (typeof instant !== 'number' || instant > now + AHEAD)) refuse('begins in the future');
+      if (instant !== undefined && (typeof instant !== 'number' || instant > now + AHEAD))
+        refuse('begins in the future');
     }
   };
 }

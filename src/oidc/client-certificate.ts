@@ -9,7 +9,9 @@ const CLIENT_CERT = /^:([A-Za-z0-9+/=]{1,16384}):$/;
  * The certificate a client showed to the reverse proxy, from the `Client-Cert` header (RFC 9440). The header counts only
  * when the peer of the socket is a trusted proxy: from everyone else it is their own invention.
  */
-export function createCertificateReader(trustedProxies: readonly string[]): (ctx: KoaContextWithOIDC) => string | undefined {
+export function createCertificateReader(
+  trustedProxies: readonly string[],
+): (ctx: KoaContextWithOIDC) => string | undefined {
   const trusted = networks(trustedProxies);
   const isTrusted = (request: IncomingMessage) => {
     const peer = parseAddress(request.socket?.remoteAddress ?? '');

@@ -26,7 +26,13 @@ export const OWN_METADATA = [
 ] as const;
 
 /** What the core reads of a client: RFC 7591 metadata, and `client_secret` as the hashes of all that are good now. */
-export function coreMetadata({ client, secretHashes }: { client: Client; secretHashes: readonly string[] }): AdapterPayload {
+export function coreMetadata({
+  client,
+  secretHashes,
+}: {
+  client: Client;
+  secretHashes: readonly string[];
+}): AdapterPayload {
   return {
     ...client.metadata,
     client_id: client.clientId,
@@ -56,7 +62,9 @@ const firstParty: AdapterPayload = {
   token_endpoint_auth_method: 'none',
 };
 
-type Clients = { findForCore(call: TenantCall, clientId: string): Promise<{ client: Client; secretHashes: string[] } | undefined> };
+type Clients = {
+  findForCore(call: TenantCall, clientId: string): Promise<{ client: Client; secretHashes: string[] } | undefined>;
+};
 
 /**
  * Clients as the core asks for them, from memory where this node has seen them lately. `forget` is called when the

@@ -4,7 +4,11 @@ import { currentScope } from './request-scope.ts';
 import { missCode } from './token-model-store.ts';
 
 export type EventOptions = {
-  log: { error(about: object, message: string): void; warn(about: object, message: string): void; debug(about: object, message: string): void };
+  log: {
+    error(about: object, message: string): void;
+    warn(about: object, message: string): void;
+    debug(about: object, message: string): void;
+  };
   /** An audit line of a refusal, in a transaction of its own. Must not throw. */
   auditRefusal(tenant: DirectoryTenant, action: string, details: object): void;
 };
@@ -21,12 +25,19 @@ export function wireEvents(provider: Provider, tenant: DirectoryTenant, { log, a
       log.error({ err: error }, 'an event of the core was lost');
     }
   };
-  provider.on('server_error', (_ctx, error) => note(() => log.error({ err: error, tenantId: tenant.id }, 'the core failed')));
+  provider.on('server_error', (_ctx, error) =>
+    note(() => log.error({ err: error, tenantId: tenant.id }, 'the core failed')),
+  );
   provider.on('grant.error', (ctx, error) =>
     note(() => {
-      const about = { clientId: ctx.oidc.client?.clientId, grantType: ctx.oidc.params?.['grant_type'], reason: reasonOf(error) };
+      const about = {
+        clientId: ctx.oidc.client?.clientId,
+        grantType: ctx.oidc.params?.['grant_type'],
+        reason: reasonOf(error),
+      };
       log.debug(about, 'token request refused');
-      if (error instanceof errors.InvalidClient || error instanceof errors.InvalidClientAuth) auditRefusal(tenant, 'client.refused', about);
+      if (error instanceof errors.InvalidClient || error instanceof errors.InvalidClientAuth)
+        auditRefusal(tenant, 'client.refused', about);
       if (error instanceof errors.InvalidGrant) noteCodeMiss(ctx, tenant);
     }),
   );

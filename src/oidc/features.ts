@@ -2,16 +2,25 @@ import { type Client, type Configuration, errors, type KoaContextWithOIDC } from
 import type { DirectoryTenant } from '../domain/tenants/tenant-directory.ts';
 import type { Origin } from '../kernel/call.ts';
 import { randomToken } from '../kernel/secret.ts';
-import { registrationPolicies, type RegistrationRules } from './registration.ts';
+import { type RegistrationRules, registrationPolicies } from './registration.ts';
 import { resourceServer } from './resources.ts';
 
 /** The pages that the core asks for; `interactions/core-pages.ts` draws them. */
 export type CorePages = {
-  error(ctx: KoaContextWithOIDC, out: { error: string; error_description?: string | undefined }, error: Error): Promise<void>;
+  error(
+    ctx: KoaContextWithOIDC,
+    out: { error: string; error_description?: string | undefined },
+    error: Error,
+  ): Promise<void>;
   logout(ctx: KoaContextWithOIDC): Promise<void>;
   signedOut(ctx: KoaContextWithOIDC): Promise<void>;
   deviceInput(ctx: KoaContextWithOIDC, out?: { error: string }, error?: Error & { userCode?: string }): Promise<void>;
-  deviceConfirm(ctx: KoaContextWithOIDC, client: Client, from: { ip?: string; userAgent?: string }, userCode: string): Promise<void>;
+  deviceConfirm(
+    ctx: KoaContextWithOIDC,
+    client: Client,
+    from: { ip?: string; userAgent?: string },
+    userCode: string,
+  ): Promise<void>;
   deviceDone(ctx: KoaContextWithOIDC): Promise<void>;
 };
 
@@ -26,7 +35,13 @@ export type FeatureOptions = {
 };
 
 /** Which parts of the core are on. Everything that is not named here is off, or as safe as the core makes it. */
-export function coreFeatures({ tenant, issuer, pages, registration, certificateOf }: FeatureOptions): NonNullable<Configuration['features']> {
+export function coreFeatures({
+  tenant,
+  issuer,
+  pages,
+  registration,
+  certificateOf,
+}: FeatureOptions): NonNullable<Configuration['features']> {
   const { dynamicClients } = tenant.settings.registration;
   return {
     devInteractions: { enabled: false },
@@ -57,11 +72,17 @@ export function coreFeatures({ tenant, issuer, pages, registration, certificateO
       charset: 'base-20',
       mask: '****-****',
       deviceInfo: (ctx) => ({ ip: (ctx.state['origin'] as Origin).ip, userAgent: ctx.get('user-agent').slice(0, 200) }),
-      userCodeInputSource: (ctx, _form, out, error) => pages.deviceInput(ctx, out as { error: string } | undefined, error),
+      userCodeInputSource: (ctx, _form, out, error) =>
+        pages.deviceInput(ctx, out as { error: string } | undefined, error),
       userCodeConfirmSource: (ctx, _form, client, from, userCode) => pages.deviceConfirm(ctx, client, from, userCode),
       successSource: (ctx) => pages.deviceDone(ctx),
     },
-    mTLS: { enabled: true, certificateBoundAccessTokens: true, selfSignedTlsClientAuth: true, getCertificate: certificateOf },
+    mTLS: {
+      enabled: true,
+      certificateBoundAccessTokens: true,
+      selfSignedTlsClientAuth: true,
+      getCertificate: certificateOf,
+    },
     fapi: { enabled: true, profile: (_ctx, client) => (client?.['fapi_profile'] ? '2.0' : undefined) },
     externalSigningSupport: { enabled: true, ack: 'experimental-01' },
     registration: dynamicClients
@@ -73,7 +94,9 @@ export function coreFeatures({ tenant, issuer, pages, registration, certificateO
           policies: { tenant: registrationPolicies(registration) },
         }
       : { enabled: false },
-    registrationManagement: dynamicClients ? { enabled: true, rotateRegistrationAccessToken: true } : { enabled: false },
+    registrationManagement: dynamicClients
+      ? { enabled: true, rotateRegistrationAccessToken: true }
+      : { enabled: false },
   };
 }
 
@@ -81,7 +104,10 @@ export function coreFeatures({ tenant, issuer, pages, registration, certificateO
  * Who may look at a token: the client it was issued to, and the resource servers it is meant for, which a tenant names
  * by `resourceServers` of a confidential client. Nobody else learns even that it exists (RFC 7662 §2.1).
  */
-function mayIntrospect(client: Client, token: { clientId?: string | undefined; aud?: string | string[] | undefined }): boolean {
+function mayIntrospect(
+  client: Client,
+  token: { clientId?: string | undefined; aud?: string | string[] | undefined },
+): boolean {
   if (client.clientAuthMethod === 'none') return false;
   if (token.clientId === client.clientId) return true;
   const serves = (client['resource_servers'] as string[] | undefined) ?? [];

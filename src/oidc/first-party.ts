@@ -25,7 +25,14 @@ export function registerFirstPartyGrant(provider: Provider, sessionSeconds: numb
 
       const { grant, scope, session, common } = source;
       const accessToken = new provider.AccessToken({ ...common });
-      const asked = { ...common, scope, scopes: new Set([scope]), resource, resourceIndicators: new Set([resource]), claims: undefined };
+      const asked = {
+        ...common,
+        scope,
+        scopes: new Set([scope]),
+        resource,
+        resourceIndicators: new Set([resource]),
+        claims: undefined,
+      };
       await resolveAndApplyResource(provider, ctx, asked as never, accessToken, grant);
       ctx.oidc.entity('AccessToken', accessToken);
       const value = await accessToken.save();

@@ -1,11 +1,11 @@
+import type { Knex } from 'knex';
 import type Koa from 'koa';
 import compose from 'koa-compose';
-import type { Knex } from 'knex';
 import { errors, type KoaContextWithOIDC } from 'oidc-provider';
+import type { Origin } from '../kernel/call.ts';
 import { sha256 } from '../kernel/secret.ts';
 import type { CorePages } from './features.ts';
 import { type Issuer, type Issuers, mounted } from './issuers.ts';
-import type { Origin } from '../kernel/call.ts';
 import { inRequestScope } from './request-scope.ts';
 
 /** What a request below an issuer carries for our own pages. */
@@ -29,7 +29,8 @@ export function serveIssuers({ db, issuers, pages, errorPage }: FrontOptions): K
     if (!issuer) return next();
     const path = ctx.path.slice(issuer.mount.length);
     if (ctx.method === 'GET' || ctx.method === 'HEAD') {
-      if (path === '/.well-known/openid-configuration' || path === '/.well-known/oauth-authorization-server') return document(ctx, issuer.discovery, DISCOVERY_AGE);
+      if (path === '/.well-known/openid-configuration' || path === '/.well-known/oauth-authorization-server')
+        return document(ctx, issuer.discovery, DISCOVERY_AGE);
       if (path === '/.well-known/jwks.json') return document(ctx, issuer.jwks, JWKS_AGE);
     }
     bindCookies(ctx, issuer);
@@ -37,7 +38,11 @@ export function serveIssuers({ db, issuers, pages, errorPage }: FrontOptions): K
     const { ip, userAgent } = ctx.state['origin'] as Origin;
     const scope = { db, tenantId: issuer.tenant.id, ip, userAgent, device: sha256(userAgent) };
     try {
-      await inRequestScope(scope, () => mounted(compose([pages, issuer.run]), issuer.mount)(ctx, next), () => ctx.status < 500);
+      await inRequestScope(
+        scope,
+        () => mounted(compose([pages, issuer.run]), issuer.mount)(ctx, next),
+        () => ctx.status < 500,
+      );
     } catch (error) {
       if (!(error instanceof errors.OIDCProviderError)) throw error;
       await refuse(ctx as never, error, errorPage);
@@ -67,7 +72,11 @@ function bindCookies(ctx: Koa.Context, { provider, url }: Issuer): void {
 }
 
 /** The writes came too late (a code was spent, a grant revoked): the answer that was ready must not go out. */
-async function refuse(ctx: KoaContextWithOIDC, error: errors.OIDCProviderError, errorPage: CorePages['error']): Promise<void> {
+async function refuse(
+  ctx: KoaContextWithOIDC,
+  error: errors.OIDCProviderError,
+  errorPage: CorePages['error'],
+): Promise<void> {
   const description = error.error_description;
   const out = { error: error.error, ...(description !== undefined && { error_description: description }) };
   ctx.remove('location');

@@ -31,8 +31,13 @@ export function grantModelStore(tenantId: TenantId): Adapter {
       const scope = currentScope();
       const { jti: _, ...body } = payload;
       scope.rows.set(grantRow(id), payload);
-      if (scope.loaded.has(grantRow(id))) scope.writes.push({ statement: KEEP, values: [tenantId, id, body, payload.exp] });
-      else scope.writes.push({ statement: ADD, values: [tenantId, id, payload.accountId ?? null, payload.clientId, body, payload.exp] });
+      if (scope.loaded.has(grantRow(id)))
+        scope.writes.push({ statement: KEEP, values: [tenantId, id, body, payload.exp] });
+      else
+        scope.writes.push({
+          statement: ADD,
+          values: [tenantId, id, payload.accountId ?? null, payload.clientId, body, payload.exp],
+        });
     },
     async destroy(id) {
       const scope = currentScope();

@@ -11,7 +11,8 @@ const ENDPOINTS = new Set(['/oauth/token', '/oauth/introspect', '/oauth/revoke',
  */
 export function guardRequests() {
   return (async (ctx, next) => {
-    if (/%00/i.test(ctx.querystring)) return refuse(ctx as never, 400, 'parameters hold a character that is not allowed');
+    if (/%00/i.test(ctx.querystring))
+      return refuse(ctx as never, 400, 'parameters hold a character that is not allowed');
     if (ctx.method !== 'POST' || !ENDPOINTS.has(ctx.path)) return next();
     if (ctx.querystring !== '') return refuse(ctx as never, 400, 'parameters belong into the body');
     try {

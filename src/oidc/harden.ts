@@ -1,6 +1,6 @@
-import { Provider } from 'oidc-provider';
-import type { Client } from 'oidc-provider';
 import type { Knex } from 'knex';
+import type { Client } from 'oidc-provider';
+import { Provider } from 'oidc-provider';
 import type { TenantId } from '../kernel/ids.ts';
 import { newId } from '../kernel/ids.ts';
 import { equalSecrets, hmac } from '../kernel/secret.ts';
@@ -106,7 +106,9 @@ function nameTokens(provider: Provider, { tenantId, refreshKey }: HardenOptions)
     const before = rotated && decodeRefreshValue(refreshKey, rotated);
     return encodeRefreshValue(
       refreshKey,
-      before ? { chain: before.chain, generation: before.generation + 1 } : { chain: newChain(tenantId), generation: 0 },
+      before
+        ? { chain: before.chain, generation: before.generation + 1 }
+        : { chain: newChain(tenantId), generation: 0 },
     );
   };
 }
@@ -136,7 +138,12 @@ function queueBackchannelLogouts(provider: Provider, { queueBackchannelLogout }:
 }
 
 /** Sends a logout token now (OIDC Back-Channel Logout 1.0 §2.5). Throws when the relying party does not take it. */
-export async function sendBackchannelLogout(provider: Provider, clientId: string, accountId: string, sid?: string): Promise<void> {
+export async function sendBackchannelLogout(
+  provider: Provider,
+  clientId: string,
+  accountId: string,
+  sid?: string,
+): Promise<void> {
   const client = (await provider.Client.find(clientId)) as Untyped;
   if (client?.backchannelLogoutUri) await client.sendBackchannelLogout(accountId, sid);
 }

@@ -1,6 +1,6 @@
 import type { Context, Middleware } from 'koa';
-import type { TenantId } from '../kernel/ids.ts';
 import { readForm } from '../http/form-body.ts';
+import type { TenantId } from '../kernel/ids.ts';
 import { grantModelStore } from './grant-model-store.ts';
 import { asStoredToken, type JwtReader } from './jwt-tokens.ts';
 import { currentScope } from './request-scope.ts';
@@ -30,7 +30,10 @@ export function introspectJwts(options: IntrospectionOptions): Middleware {
   };
 }
 
-async function standInFor(token: string, { tenantId, read, isClient }: IntrospectionOptions): Promise<string | undefined> {
+async function standInFor(
+  token: string,
+  { tenantId, read, isClient }: IntrospectionOptions,
+): Promise<string | undefined> {
   const claims = await read(token);
   if (!claims) return undefined;
   const standIn = asStoredToken(claims);

@@ -4,11 +4,12 @@ import compose from 'koa-compose';
 import { LRUCache } from 'lru-cache';
 import type { Provider } from 'oidc-provider';
 import type { SigningKeyService } from '../domain/keys/signing-key-service.ts';
-import type { DirectoryTenant, TenantDirectory } from '../domain/tenants/tenant-directory.ts';
 import type { SessionService } from '../domain/sessions/session-service.ts';
+import type { DirectoryTenant, TenantDirectory } from '../domain/tenants/tenant-directory.ts';
 import type { OperatorCall } from '../kernel/call.ts';
 import type { TenantId } from '../kernel/ids.ts';
 import { LIMITS } from '../kernel/limits.ts';
+import { type EventOptions, wireEvents } from './events.ts';
 import { registerFirstPartyGrant } from './first-party.ts';
 import { guardRequests } from './guard.ts';
 import { inProcess } from './in-process.ts';
@@ -16,8 +17,8 @@ import { introspectJwts } from './introspection.ts';
 import { publicJwks } from './jwks.ts';
 import { type JwtReader, jwtReader } from './jwt-tokens.ts';
 import { createProvider, type ProviderOptions } from './provider.ts';
+import { queueBackchannelLogout } from './logout-store.ts';
 import { inRequestScope } from './request-scope.ts';
-import { type EventOptions, wireEvents } from './events.ts';
 
 /** One issuer of one tenant, ready to answer. It holds no state and can be thrown away at any moment. */
 export type Issuer = {
@@ -34,7 +35,10 @@ export type Issuer = {
 /** Which tenant a request means, and under which path it is mounted. */
 export type Address = { tenant: DirectoryTenant; mount: string };
 
-export type IssuersOptions = Omit<ProviderOptions, 'tenant' | 'issuer' | 'mount' | 'keys' | 'endSession' | 'queueBackchannelLogout' | 'registration'> &
+export type IssuersOptions = Omit<
+  ProviderOptions,
+  'tenant' | 'issuer' | 'mount' | 'keys' | 'endSession' | 'queueBackchannelLogout' | 'registration'
+> &
   EventOptions & {
     db: Knex;
     publicUrl: URL;
@@ -43,7 +47,6 @@ export type IssuersOptions = Omit<ProviderOptions, 'tenant' | 'issuer' | 'mount'
     signingKeys: SigningKeyService;
     sessions: Pick<SessionService, 'endByUid'>;
     registrationOf(tenant: DirectoryTenant): ProviderOptions['registration'];
-    queueBackchannelLogout(tenant: DirectoryTenant, clientId: string, accountId: string, sid: string | undefined): void;
   };
 
 const MOUNT = /^\/t\/([a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)(?=\/|$)/;
@@ -51,7 +54,9 @@ const MOUNT = /^\/t\/([a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)(?=\/|$)/;
 /** Tenants as issuers: which one a request means, and an instance of the core for each that is in use. */
 export function createIssuers(options: IssuersOptions) {
   const { db, publicUrl, directory, signingKeys } = options;
-  const runtimes = new LRUCache<string, { tenant: DirectoryTenant; issuer: Promise<Issuer> }>({ max: LIMITS.providers });
+  const runtimes = new LRUCache<string, { tenant: DirectoryTenant; issuer: Promise<Issuer> }>({
+    max: LIMITS.providers,
+  });
   const call = (): OperatorCall => ({ db, actor: { kind: 'system', name: 'issuers' }, now: new Date() });
 
   /** A tenant's own host where it has one; a path of ours otherwise. */
@@ -71,7 +76,7 @@ export function createIssuers(options: IssuersOptions) {
       keys,
       registration: options.registrationOf(tenant),
       endSession: (uid) => options.sessions.endByUid({ ...call(), tenantId: tenant.id }, uid, 'refresh_replay'),
-      queueBackchannelLogout: (...about) => options.queueBackchannelLogout(tenant, ...about),
+      queueBackchannelLogout: (...about) => queueBackchannelLogout(tenant, ...about),
     });
     registerFirstPartyGrant(provider, tenant.settings.sessions.idleSeconds);
     wireEvents(provider, tenant, options);

@@ -28,7 +28,22 @@ export function jwtReader(issuer: string, keys: readonly SigningKey[]): JwtReade
 
 /** A JWT access token in the shape in which the core keeps opaque ones, so that introspection judges both alike. */
 export function asStoredToken(claims: JWTPayload): { id: string; model: string; payload: AdapterPayload } {
-  const { iss: _iss, sub, aud, exp, iat, jti, scope, client_id: clientId, cnf, gid, sid, ses, authorization_details: _rar, ...extra } = claims;
+  const {
+    iss: _iss,
+    sub,
+    aud,
+    exp,
+    iat,
+    jti,
+    scope,
+    client_id: clientId,
+    cnf,
+    gid,
+    sid,
+    ses,
+    authorization_details: _rar,
+    ...extra
+  } = claims;
   const model = gid === undefined ? 'ClientCredentials' : 'AccessToken';
   const bound = cnf as { jkt?: string; 'x5t#S256'?: string } | undefined;
   const payload = {
@@ -42,7 +57,12 @@ export function asStoredToken(claims: JWTPayload): { id: string; model: string; 
     ...(scope !== undefined && { scope }),
     ...(bound?.jkt && { jkt: bound.jkt }),
     ...(bound?.['x5t#S256'] && { 'x5t#S256': bound['x5t#S256'] }),
-    ...(model === 'AccessToken' && { accountId: sub, grantId: gid, sid, ...(ses !== undefined && { sessionUid: ses, expiresWithSession: true }) }),
+    ...(model === 'AccessToken' && {
+      accountId: sub,
+      grantId: gid,
+      sid,
+      ...(ses !== undefined && { sessionUid: ses, expiresWithSession: true }),
+    }),
   };
   return { id: `jwt~${jti}`, model, payload: payload as unknown as AdapterPayload };
 }

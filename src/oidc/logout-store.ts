@@ -8,6 +8,14 @@ const QUEUE = {
 };
 
 /** Owes a relying party its logout token: the row goes with the writes that end the session, or not at all. */
-export function queueBackchannelLogout(tenant: DirectoryTenant, clientId: string, accountId: string, sid: string | undefined): void {
-  currentScope().writes.push({ statement: QUEUE, values: [tenant.id, newId(), { clientId, accountId, sid: sid ?? null }] });
+export function queueBackchannelLogout(
+  tenant: DirectoryTenant,
+  clientId: string,
+  accountId: string,
+  sid: string | undefined,
+): void {
+  currentScope().writes.push({
+    statement: QUEUE,
+    values: [tenant.id, newId(), { clientId, accountId, sid: sid ?? null }],
+  });
 }

@@ -31,10 +31,15 @@ export function signInPolicy(): interactionPolicy.DefaultPolicy {
   policy.add(
     new Prompt(
       { name: 'step_up', requestable: false },
-      new Check('class_not_reached', 'a stronger authentication is needed', 'unmet_authentication_requirements', (ctx) => {
-        if (!ctx.oidc.account || reaches(ctx)) return Check.NO_NEED_TO_PROMPT;
-        throw new errors.UnmetAuthenticationRequirements('the requested authentication class cannot be reached');
-      }),
+      new Check(
+        'class_not_reached',
+        'a stronger authentication is needed',
+        'unmet_authentication_requirements',
+        (ctx) => {
+          if (!ctx.oidc.account || reaches(ctx)) return Check.NO_NEED_TO_PROMPT;
+          throw new errors.UnmetAuthenticationRequirements('the requested authentication class cannot be reached');
+        },
+      ),
     ),
     2,
   );

@@ -1,16 +1,16 @@
 import type { Knex } from 'knex';
 import { type Client, type Configuration, type JWKS, type KoaContextWithOIDC, Provider } from 'oidc-provider';
-import type { DirectoryTenant } from '../domain/tenants/tenant-directory.ts';
 import type { SigningKey } from '../domain/keys/signing-key.ts';
+import type { DirectoryTenant } from '../domain/tenants/tenant-directory.ts';
 import { LIMITS } from '../kernel/limits.ts';
 import { hmac } from '../kernel/secret.ts';
+import { accountOf } from './accounts.ts';
 import { type AdapterOptions, adapterFactory } from './adapter.ts';
 import { assertAssertion } from './client-assertion.ts';
 import { FIRST_PARTY_CLIENT, OWN_METADATA } from './client-source.ts';
-import { accountOf } from './accounts.ts';
 import { coreFeatures, type FeatureOptions } from './features.ts';
 import { existingGrant } from './grants.ts';
-import { harden, type HardenOptions } from './harden.ts';
+import { type HardenOptions, harden } from './harden.ts';
 import { jwksOf } from './jwks.ts';
 import { ACR_VALUES, signInPolicy } from './policy.ts';
 import { extraTokenClaims } from './token-claims.ts';
@@ -64,11 +64,18 @@ function configuration(options: ProviderOptions): Configuration {
     claims: CLAIMS,
     scopes: ['openid', 'offline_access', 'profile', 'email', 'phone'],
     acrValues: [...ACR_VALUES],
-    clientDefaults: { id_token_signed_response_alg: settings.tokens.signingAlg, response_types: ['code'], grant_types: ['authorization_code'] },
+    clientDefaults: {
+      id_token_signed_response_alg: settings.tokens.signingAlg,
+      response_types: ['code'],
+      grant_types: ['authorization_code'],
+    },
     ...CLIENT_RULES,
     pairwiseIdentifier: async (_ctx, accountId, client) =>
       hmac(tenant.keyFor('pairwise'), `${client.sectorIdentifier}|${accountId}`).toString('base64url'),
-    pkce: { required: (_ctx, client) => client.clientAuthMethod === 'none' || client['pkce_required'] !== false || isFapi(client) },
+    pkce: {
+      required: (_ctx, client) =>
+        client.clientAuthMethod === 'none' || client['pkce_required'] !== false || isFapi(client),
+    },
     allowOmittingSingleRegisteredRedirectUri: false,
     conformIdTokenClaims: settings.claims.conformIdTokenClaims,
     clockTolerance: 10,
@@ -79,7 +86,8 @@ function configuration(options: ProviderOptions): Configuration {
         if (ctx && value !== undefined && key !== 'registered') options.refuseMetadata(key);
       },
     },
-    clientBasedCORS: (_ctx, origin, client) => ((client['allowed_origins'] as string[] | undefined) ?? []).includes(origin),
+    clientBasedCORS: (_ctx, origin, client) =>
+      ((client['allowed_origins'] as string[] | undefined) ?? []).includes(origin),
     assertJwtClientAuthClaimsAndHeader: assertAssertion(issuer),
     findAccount: async (_ctx, sub) => accountOf(tenant.id, sub),
     loadExistingGrant: existingGrant,
@@ -138,7 +146,13 @@ const ALGORITHMS = {
 
 /** What a client may be, whichever the tenant. */
 export const CLIENT_RULES = {
-  clientAuthMethods: ['client_secret_basic', 'client_secret_post', 'private_key_jwt', 'self_signed_tls_client_auth', 'none'],
+  clientAuthMethods: [
+    'client_secret_basic',
+    'client_secret_post',
+    'private_key_jwt',
+    'self_signed_tls_client_auth',
+    'none',
+  ],
   enabledJWA: ALGORITHMS,
   responseTypes: ['code'],
   subjectTypes: ['public', 'pairwise'],
@@ -153,7 +167,11 @@ function cookies(tenant: DirectoryTenant, issuer: string, mount: string): NonNul
   const short = secure ? '__Secure-' : '';
   return {
     keys: [tenant.keyFor('cookie').toString('base64url')],
-    names: { session: `${host}${name}_session`, interaction: `${short}${name}_interaction`, resume: `${short}${name}_resume` },
+    names: {
+      session: `${host}${name}_session`,
+      interaction: `${short}${name}_interaction`,
+      resume: `${short}${name}_resume`,
+    },
     long: { httpOnly: true, sameSite: 'lax', path: mount || '/', secure, overwrite: true, signed: true },
     short: { httpOnly: true, sameSite: 'lax', secure, overwrite: true, signed: true },
   };

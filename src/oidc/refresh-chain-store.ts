@@ -1,4 +1,4 @@
-import { errors, type Adapter, type AdapterPayload } from 'oidc-provider';
+import { type Adapter, type AdapterPayload, errors } from 'oidc-provider';
 import { prepared } from '../database/pool.ts';
 import type { TenantId } from '../kernel/ids.ts';
 import { rememberGrant } from './grant-model-store.ts';
@@ -26,7 +26,10 @@ const ADD = {
   text: `insert into oidc_refresh_chain (tenant_id, chain, generation, grant_id, account_id, session_uid, payload, rotated_by, expires_at)
     values ($1, $2, 0, $3, $4, $5, $6, $7, to_timestamp($8))`,
 };
-const ROTATE = { name: 'chain-rotate', text: 'select oidc_rotate($1, $2, $3, $4, $5, to_timestamp($6), to_timestamp($7))' };
+const ROTATE = {
+  name: 'chain-rotate',
+  text: 'select oidc_rotate($1, $2, $3, $4, $5, to_timestamp($6), to_timestamp($7))',
+};
 const REMOVE = { name: 'chain-remove', text: 'delete from oidc_refresh_chain where tenant_id = $1 and chain = $2' };
 const REVOKE = { name: 'chain-revoke', text: 'delete from oidc_refresh_chain where tenant_id = $1 and grant_id = $2' };
 const END_GRANT = { name: 'grant-remove', text: 'delete from oidc_grant where tenant_id = $1 and id = $2' };
@@ -54,7 +57,10 @@ export type RefreshSettings = {
  * Refresh tokens as chains (RFC 9700 §4.14.2): one row a family, a generation that is turned by compare-and-set. Two
  * that turn it at once inside the grace get the same successor; anything older, at any time, ends family and session.
  */
-export function refreshChainStore(tenantId: TenantId, { key, grace, sessionIdle, endSession }: RefreshSettings): Adapter {
+export function refreshChainStore(
+  tenantId: TenantId,
+  { key, grace, sessionIdle, endSession }: RefreshSettings,
+): Adapter {
   const repeats = (value: RefreshValue, row: State) => {
     const { device } = currentScope();
     const sameDevice = !device || !row.rotated_by || device.equals(row.rotated_by);
@@ -93,7 +99,8 @@ export function refreshChainStore(tenantId: TenantId, { key, grace, sessionIdle,
       const [row] = await prepared<Row>(scope.db, FIND, [tenantId, value.chain]);
       if (!row) return undefined;
       rememberGrant(row.grant_id, row.grant_payload);
-      if (row.session_uid && row.session_payload) rememberSession(row.session_uid, row.session_payload, row.session_seen_at!, `uid:${row.session_uid}`);
+      if (row.session_uid && row.session_payload)
+        rememberSession(row.session_uid, row.session_payload, row.session_seen_at!, `uid:${row.session_uid}`);
       else if (row.payload['sessionUid']) scope.rows.set(sessionRow(row.payload['sessionUid'] as string), undefined);
       const payload: AdapterPayload = { ...row.payload, jti: token };
       if (value.generation === row.generation || repeats(value, row)) return payload;
@@ -107,7 +114,11 @@ export function refreshChainStore(tenantId: TenantId, { key, grace, sessionIdle,
       if (value.generation > 0) return rotate(value, body, payload.exp as number);
       const { writes, device } = currentScope();
       const session = (payload['sessionUid'] as string | undefined) ?? null;
-      writes.push({ statement: ADD, values: [tenantId, value.chain, payload.grantId, payload.accountId ?? null, session, body, device, payload.exp], onRefusal: revoked });
+      writes.push({
+        statement: ADD,
+        values: [tenantId, value.chain, payload.grantId, payload.accountId ?? null, session, body, device, payload.exp],
+        onRefusal: revoked,
+      });
     },
     // The rotation that follows is the compare-and-set.
     async consume() {},
@@ -116,7 +127,14 @@ export function refreshChainStore(tenantId: TenantId, { key, grace, sessionIdle,
       if (!value) return;
       const scope = currentScope();
       const replayed = scope.loaded.get(`RefreshToken:${token}`);
-      if (replayed) await endFamily({ generation: 0, rotated_by: null, age: 0, grant_id: replayed.grantId as string, session_uid: replayed['endUid'] as string | null });
+      if (replayed)
+        await endFamily({
+          generation: 0,
+          rotated_by: null,
+          age: 0,
+          grant_id: replayed.grantId as string,
+          session_uid: replayed['endUid'] as string | null,
+        });
       scope.writes.push({ statement: REMOVE, values: [tenantId, value.chain] });
     },
     async revokeByGrantId(grantId) {

@@ -25,7 +25,9 @@ export function encodeRefreshValue(key: Buffer, { chain, generation }: RefreshVa
 export function decodeRefreshValue(key: Buffer, value: string): RefreshValue | undefined {
   const [, chain, generation, mac] = SHAPE.exec(value) ?? [];
   if (!chain || !generation || !mac) return undefined;
-  return equalSecrets(sign(key, `${chain}.${generation}`), mac) ? { chain, generation: Number.parseInt(generation, 36) } : undefined;
+  return equalSecrets(sign(key, `${chain}.${generation}`), mac)
+    ? { chain, generation: Number.parseInt(generation, 36) }
+    : undefined;
 }
 
 /** The tenant that a refresh token names, unverified: it only tells which key to verify with. */

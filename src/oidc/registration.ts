@@ -22,7 +22,8 @@ export function registrationPolicies({ assertUrl, hasRoom }: RegistrationRules) 
     };
     if (!(await hasRoom())) refuse('the tenant has as many registered clients as it may have');
     if (metadata['software_statement'] !== undefined) refuse('software statements are not supported');
-    for (const grant of metadata.grant_types ?? []) if (!GRANTS.has(grant)) refuse(`grant type ${grant} is not for registered clients`);
+    for (const grant of metadata.grant_types ?? [])
+      if (!GRANTS.has(grant)) refuse(`grant type ${grant} is not for registered clients`);
     for (const name of FETCHED) {
       const url = metadata[name];
       if (url === undefined) continue;
@@ -32,7 +33,9 @@ export function registrationPolicies({ assertUrl, hasRoom }: RegistrationRules) 
         refuse(`${name} cannot be called`);
       }
     }
-    for (const name of SHOWN) if (metadata[name] !== undefined && !/^https:\/\//.test(String(metadata[name]))) refuse(`${name} must be https`);
-    for (const uri of metadata.redirect_uris ?? []) if (/^(javascript|data|vbscript|file|blob):/i.test(uri)) refuse('redirect_uris holds a script');
+    for (const name of SHOWN)
+      if (metadata[name] !== undefined && !/^https:\/\//.test(String(metadata[name]))) refuse(`${name} must be https`);
+    for (const uri of metadata.redirect_uris ?? [])
+      if (/^(javascript|data|vbscript|file|blob):/i.test(uri)) refuse('redirect_uris holds a script');
   };
 }

@@ -54,8 +54,19 @@ export type ScopeStart = Pick<RequestScope, 'db' | 'tenantId' | 'ip' | 'userAgen
  * @param keep tells whether the work's outcome may be kept; a protocol error is kept (it may have revoked a family), an
  *   unexpected one is not
  */
-export async function inRequestScope<T>(start: ScopeStart, work: () => Promise<T>, keep: (result: T) => boolean = () => true): Promise<T> {
-  const scope: RequestScope = { device: null, ...start, rows: new Map(), loaded: new Map(), writes: [], afterwards: [] };
+export async function inRequestScope<T>(
+  start: ScopeStart,
+  work: () => Promise<T>,
+  keep: (result: T) => boolean = () => true,
+): Promise<T> {
+  const scope: RequestScope = {
+    device: null,
+    ...start,
+    rows: new Map(),
+    loaded: new Map(),
+    writes: [],
+    afterwards: [],
+  };
   return storage.run(scope, async () => {
     const result = await work();
     if (keep(result)) await settle(scope);
@@ -79,7 +90,10 @@ export async function settle(scope: RequestScope): Promise<void> {
   for (const act of scope.afterwards.splice(0)) act();
 }
 
-async function judge(writes: readonly Write[], error: unknown): Promise<[Write | undefined, Error | 'without' | undefined]> {
+async function judge(
+  writes: readonly Write[],
+  error: unknown,
+): Promise<[Write | undefined, Error | 'without' | undefined]> {
   for (const write of writes) {
     const verdict = await write.onRefusal?.(error);
     if (verdict) return [write, verdict];

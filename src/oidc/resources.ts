@@ -1,4 +1,4 @@
-import { errors, type Client, type KoaContextWithOIDC, type ResourceServer } from 'oidc-provider';
+import { type Client, errors, type KoaContextWithOIDC, type ResourceServer } from 'oidc-provider';
 import type { DirectoryTenant } from '../domain/tenants/tenant-directory.ts';
 import { FIRST_PARTY_CLIENT } from './client-source.ts';
 
@@ -18,7 +18,8 @@ export function resourceServer(tenant: DirectoryTenant, issuer: string) {
     const allowed = client['api_scopes'] as readonly string[] | undefined;
     const scope = api.scopes.filter((name) => !allowed || allowed.includes(name)).join(' ');
     const { params } = ctx.oidc;
-    if (params?.['grant_type'] === 'client_credentials' && params['scope'] === undefined && scope) params['scope'] = scope;
+    if (params?.['grant_type'] === 'client_credentials' && params['scope'] === undefined && scope)
+      params['scope'] = scope;
     const common = { scope, audience: api.identifier, accessTokenTTL: api.accessTokenSeconds };
     return api.accessTokenFormat === 'jwt'
       ? { ...common, accessTokenFormat: 'jwt', jwt: { sign: { alg: api.signingAlg } } }

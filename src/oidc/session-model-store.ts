@@ -1,4 +1,4 @@
-import { errors, Provider, type Adapter, type AdapterPayload } from 'oidc-provider';
+import { type Adapter, type AdapterPayload, errors, Provider } from 'oidc-provider';
 import { prepared } from '../database/pool.ts';
 import type { TenantId } from '../kernel/ids.ts';
 import { sha256 } from '../kernel/secret.ts';
@@ -18,15 +18,27 @@ const FIND_BY_UID = {
   text: `select ${COLUMNS}, null as grant_id, null as grant_payload from oidc_session s
     where s.tenant_id = $1 and s.uid = $2 and s.expires_at > now()`,
 };
-const BEGIN = { name: 'session-begin', text: 'select oidc_begin_session($1, $2, $3, $4, $5, $6, $7, to_timestamp($8))' };
+const BEGIN = {
+  name: 'session-begin',
+  text: 'select oidc_begin_session($1, $2, $3, $4, $5, $6, $7, to_timestamp($8))',
+};
 const KEEP = { name: 'session-keep', text: 'select oidc_keep_session($1, $2, $3, $4, $5, to_timestamp($6))' };
 const REMOVE = { name: 'session-remove', text: 'delete from oidc_session where tenant_id = $1 and uid = $2' };
-const REMOVE_BY_ID = { name: 'session-remove-by-id', text: 'delete from oidc_session where tenant_id = $1 and id_hash = $2' };
+const REMOVE_BY_ID = {
+  name: 'session-remove-by-id',
+  text: 'delete from oidc_session where tenant_id = $1 and id_hash = $2',
+};
 
 /** Seconds for which an unchanged session need not be written again. */
 const STILL = 60;
 
-type Row = { uid: string; payload: AdapterPayload; seen_at: Date; grant_id: string | null; grant_payload: AdapterPayload | null };
+type Row = {
+  uid: string;
+  payload: AdapterPayload;
+  seen_at: Date;
+  grant_id: string | null;
+  grant_payload: AdapterPayload | null;
+};
 type Authorizations = Record<string, object>;
 
 export const sessionRow = (uid: string) => `Session:${uid}`;
@@ -42,7 +54,8 @@ export function sessionModelStore(tenantId: TenantId): Adapter {
       const clientId = clientOfRequest();
       const [row] = await prepared<Row>(db, FIND, [tenantId, sha256(id), clientId]);
       if (!row) return undefined;
-      const grantId = (row.payload['authorizations'] as Record<string, { grantId?: string }> | undefined)?.[clientId]?.grantId;
+      const grantId = (row.payload['authorizations'] as Record<string, { grantId?: string }> | undefined)?.[clientId]
+        ?.grantId;
       if (grantId) rememberGrant(grantId, row.grant_payload ?? undefined);
       return rememberSession(row.uid, row.payload, row.seen_at, id);
     },
@@ -65,14 +78,22 @@ export function sessionModelStore(tenantId: TenantId): Adapter {
       if (before && before.accountId === payload.accountId) {
         const change = changeOf(before, payload);
         if (!change) return;
-        const values = [tenantId, uid, sha256(id), { ...body, authorizations: change.added }, change.removed, payload.exp];
+        const values = [
+          tenantId,
+          uid,
+          sha256(id),
+          { ...body, authorizations: change.added },
+          change.removed,
+          payload.exp,
+        ];
         scope.writes.push({ statement: KEEP, values });
         return;
       }
       scope.writes.push({
         statement: BEGIN,
         values: [tenantId, uid, sha256(id), payload.accountId ?? null, body, scope.ip, scope.userAgent, payload.exp],
-        onRefusal: async (error) => (sqlState(error) === 'GH003' ? new errors.AccessDenied('the account is not active') : undefined),
+        onRefusal: async (error) =>
+          sqlState(error) === 'GH003' ? new errors.AccessDenied('the account is not active') : undefined,
       });
     },
     async destroy(id) {
@@ -98,13 +119,20 @@ export function rememberSession(uid: string, body: AdapterPayload, seenAt: Date,
 }
 
 /** What a save changes, by application; undefined when there is nothing worth a write. */
-function changeOf(before: AdapterPayload, after: AdapterPayload): { added: Authorizations; removed: string[] } | undefined {
-  const [old, now] = [(before['authorizations'] ?? {}) as Authorizations, (after['authorizations'] ?? {}) as Authorizations];
+function changeOf(
+  before: AdapterPayload,
+  after: AdapterPayload,
+): { added: Authorizations; removed: string[] } | undefined {
+  const [old, now] = [
+    (before['authorizations'] ?? {}) as Authorizations,
+    (after['authorizations'] ?? {}) as Authorizations,
+  ];
   const removed = Object.keys(old).filter((clientId) => !(clientId in now));
   const added = Object.fromEntries(
     Object.entries(now).filter(([clientId, value]) => JSON.stringify(old[clientId]) !== JSON.stringify(value)),
   );
-  const essence = ({ exp: _e, iat: _i, authorizations: _a, seenAt: _s, ...rest }: AdapterPayload) => JSON.stringify(sorted(rest));
+  const essence = ({ exp: _e, iat: _i, authorizations: _a, seenAt: _s, ...rest }: AdapterPayload) =>
+    JSON.stringify(sorted(rest));
   const same = removed.length === 0 && Object.keys(added).length === 0 && essence(before) === essence(after);
   const fresh = Date.now() - (before['seenAt'] as number) < STILL * 1000;
   return same && fresh ? undefined : { added, removed };

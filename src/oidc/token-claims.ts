@@ -9,7 +9,10 @@ import { ownApi } from './resources.ts';
  * token for our own API names the roles too.
  */
 export function extraTokenClaims(tenant: DirectoryTenant, issuer: string) {
-  return async (_ctx: KoaContextWithOIDC | undefined, token: AccessToken | ClientCredentials): Promise<UnknownObject> => {
+  return async (
+    _ctx: KoaContextWithOIDC | undefined,
+    token: AccessToken | ClientCredentials,
+  ): Promise<UnknownObject> => {
     const claims: UnknownObject = { tid: tenant.id };
     if (token.kind !== 'AccessToken') return claims;
     const { sid, sessionUid, expiresWithSession, grantId, accountId, aud } = token as AccessToken;

@@ -1,4 +1,4 @@
-import { errors, type Adapter, type AdapterPayload } from 'oidc-provider';
+import { type Adapter, type AdapterPayload, errors } from 'oidc-provider';
 import { prepared } from '../database/pool.ts';
 import type { TenantId } from '../kernel/ids.ts';
 import { LIMITS } from '../kernel/limits.ts';
@@ -14,7 +14,10 @@ const SELECT = `select t.id_hash, t.payload, t.sealed, t.consumed_at, t.grant_id
     left join oidc_grant g on g.tenant_id = t.tenant_id and g.id = t.grant_id
     left join oidc_session s on s.tenant_id = t.tenant_id and s.uid = t.payload ->> 'sessionUid' and s.expires_at > now()`;
 const FIND = { name: 'token-find', text: `${SELECT} where t.tenant_id = $1 and t.model = $2 and t.id_hash = $3` };
-const FIND_BY_USER_CODE = { name: 'token-find-by-user-code', text: `${SELECT} where t.tenant_id = $1 and t.model = $2 and t.user_code = $3` };
+const FIND_BY_USER_CODE = {
+  name: 'token-find-by-user-code',
+  text: `${SELECT} where t.tenant_id = $1 and t.model = $2 and t.user_code = $3`,
+};
 const ADD = {
   name: 'token-add',
   text: `insert into oidc_token (tenant_id, model, id_hash, grant_id, account_id, client_id, user_code, payload, sealed, expires_at)
@@ -27,8 +30,14 @@ const KEEP = {
     where tenant_id = $1 and model = $2 and id_hash = $3 and account_id is null`,
 };
 const CONSUME = { name: 'token-consume', text: 'select oidc_consume($1, $2, $3)' };
-const REMOVE = { name: 'token-remove', text: 'delete from oidc_token where tenant_id = $1 and model = $2 and id_hash = $3' };
-const REVOKE = { name: 'token-revoke', text: 'delete from oidc_token where tenant_id = $1 and grant_id = $2 and model = $3' };
+const REMOVE = {
+  name: 'token-remove',
+  text: 'delete from oidc_token where tenant_id = $1 and model = $2 and id_hash = $3',
+};
+const REVOKE = {
+  name: 'token-revoke',
+  text: 'delete from oidc_token where tenant_id = $1 and grant_id = $2 and model = $3',
+};
 const MISS = {
   name: 'token-miss',
   text: `update oidc_token set misses = misses + 1, consumed_at = case when misses + 1 >= $4 then now() else consumed_at end
@@ -60,7 +69,8 @@ export const PREFIXES: Readonly<Record<string, string>> = {
   InitialAccessToken: 'ghi_',
 };
 
-const place = (tenantId: TenantId, model: string, idHash: Buffer) => `${tenantId}/oidc_token/${model}/${idHash.toString('hex')}`;
+const place = (tenantId: TenantId, model: string, idHash: Buffer) =>
+  `${tenantId}/oidc_token/${model}/${idHash.toString('hex')}`;
 
 /**
  * Codes, opaque access tokens, device codes and registration tokens, by the hash of their value. A device code must be
@@ -74,9 +84,12 @@ export function tokenModelStore(tenantId: TenantId, model: string, keys: TokenKe
     if (!row) return undefined;
     if (row.grant_id) rememberGrant(row.grant_id, row.grant_payload ?? undefined);
     const uid = row.payload['sessionUid'] as string | undefined;
-    if (row.session_uid && row.session_payload) rememberSession(row.session_uid, row.session_payload, row.session_seen_at!, `uid:${row.session_uid}`);
+    if (row.session_uid && row.session_payload)
+      rememberSession(row.session_uid, row.session_payload, row.session_seen_at!, `uid:${row.session_uid}`);
     else if (uid && !scope.rows.has(sessionRow(uid))) scope.rows.set(sessionRow(uid), undefined);
-    const body = row.sealed ? (JSON.parse(unseal(keys.seal, place(tenantId, model, row.id_hash), row.sealed).toString()) as AdapterPayload) : row.payload;
+    const body = row.sealed
+      ? (JSON.parse(unseal(keys.seal, place(tenantId, model, row.id_hash), row.sealed).toString()) as AdapterPayload)
+      : row.payload;
     const payload = { ...body, jti: value ?? body.jti } as AdapterPayload;
     if (row.consumed_at) payload['consumed'] = Math.floor(row.consumed_at.getTime() / 1000);
     scope.loaded.set(`${model}:${payload.jti}`, payload);
@@ -101,14 +114,31 @@ export function tokenModelStore(tenantId: TenantId, model: string, keys: TokenKe
       const idHash = sha256(value);
       const { jti: _, ...body } = payload;
       const kept = isSealed ? { sessionUid: payload['sessionUid'] } : body;
-      const sealed = isSealed ? seal(keys.seal, place(tenantId, model, idHash), Buffer.from(JSON.stringify(payload))) : null;
+      const sealed = isSealed
+        ? seal(keys.seal, place(tenantId, model, idHash), Buffer.from(JSON.stringify(payload)))
+        : null;
       const [grantId, accountId] = [payload.grantId ?? null, payload.accountId ?? null];
       if (loaded.has(`${model}:${value}`)) {
-        writes.push({ statement: KEEP, values: [tenantId, model, idHash, grantId, accountId, kept, sealed], onRefusal: revoked });
+        writes.push({
+          statement: KEEP,
+          values: [tenantId, model, idHash, grantId, accountId, kept, sealed],
+          onRefusal: revoked,
+        });
         return;
       }
       const userCode = payload.userCode ? hmac(keys.userCode, payload.userCode) : null;
-      const values = [tenantId, model, idHash, grantId, accountId, payload.clientId ?? null, userCode, kept, sealed, payload.exp];
+      const values = [
+        tenantId,
+        model,
+        idHash,
+        grantId,
+        accountId,
+        payload.clientId ?? null,
+        userCode,
+        kept,
+        sealed,
+        payload.exp,
+      ];
       writes.push({ statement: ADD, values, onRefusal: revoked });
     },
     async consume(value) {
@@ -144,7 +174,10 @@ export const revoked: NonNullable<Write['onRefusal']> = async (error) =>
 /** Ends all that was issued under a grant, at once and on its own: the request that finds a replay fails, this stays. */
 export async function revokeFamily(tenantId: TenantId, grantId: string): Promise<void> {
   const { db } = currentScope();
-  await prepared(db, { name: 'grant-remove', text: 'delete from oidc_grant where tenant_id = $1 and id = $2' }, [tenantId, grantId]);
+  await prepared(db, { name: 'grant-remove', text: 'delete from oidc_grant where tenant_id = $1 and id = $2' }, [
+    tenantId,
+    grantId,
+  ]);
 }
 
 /** Counts a failed redemption of a code by its own client; after `LIMITS.codeVerifierGuesses` the code is spent. */

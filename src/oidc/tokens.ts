@@ -1,6 +1,5 @@
 import { decodeJwt } from 'jose';
 import { errors } from 'oidc-provider';
-import { prepared } from '../database/pool.ts';
 import type { TokenSet, Tokens, Vouched } from '../domain/sign-in/tokens.ts';
 import type { OperatorCall, TenantCall } from '../kernel/call.ts';
 import { Failure } from '../kernel/failure.ts';
@@ -10,12 +9,11 @@ import { sha256 } from '../kernel/secret.ts';
 import { FIRST_PARTY_CLIENT, FIRST_PARTY_GRANT } from './client-source.ts';
 import { inProcess } from './in-process.ts';
 import { type Issuer, type Issuers, mounted } from './issuers.ts';
+import { findLive } from './live-session-store.ts';
 import { FIRST_PARTY_REFRESH_SECONDS } from './provider.ts';
 import { tenantOfRefreshValue } from './refresh-value.ts';
 import { currentScope, inRequestScope, type RequestScope } from './request-scope.ts';
 import { ownApi } from './resources.ts';
-
-const LIVE_SESSION = { name: 'live-session', text: 'select roles, permissions from live_session($1, $2, $3)' };
 
 type TokenResponse = { access_token: string; refresh_token: string; expires_in: number; session_uid?: string };
 
@@ -23,22 +21,37 @@ type TokenResponse = { access_token: string; refresh_token: string; expires_in: 
 export function createTokens({ issuers }: { issuers: Issuers }): Tokens {
   async function ask(call: OperatorCall, issuer: Issuer, form: Record<string, string>, state: object = {}) {
     const { origin } = call;
-    const start = { db: call.db, tenantId: issuer.tenant.id, ip: origin?.ip ?? '', userAgent: origin?.userAgent ?? '', device: sha256(origin?.userAgent ?? '') };
+    const start = {
+      db: call.db,
+      tenantId: issuer.tenant.id,
+      ip: origin?.ip ?? '',
+      userAgent: origin?.userAgent ?? '',
+      device: sha256(origin?.userAgent ?? ''),
+    };
     let scope: RequestScope | undefined;
     try {
       const answer = await inRequestScope(
         start,
         () => {
           scope = currentScope();
-          const request = { method: 'POST', path: '/oauth/token', form: { client_id: FIRST_PARTY_CLIENT, ...form }, state: { ...state } } as const;
+          const request = {
+            method: 'POST',
+            path: '/oauth/token',
+            form: { client_id: FIRST_PARTY_CLIENT, ...form },
+            state: { ...state },
+          } as const;
           return inProcess(issuer.provider, mounted(issuer.run, issuer.mount), request);
         },
         ({ status }) => status < 500,
       );
       if (answer.status >= 500) throw new Error('the core could not answer a token request of ours');
-      return { tokens: answer.status === 200 ? (answer.body as TokenResponse) : undefined, replayed: scope?.refreshReplay === true };
+      return {
+        tokens: answer.status === 200 ? (answer.body as TokenResponse) : undefined,
+        replayed: scope?.refreshReplay === true,
+      };
     } catch (error) {
-      if (error instanceof errors.OIDCProviderError) return { tokens: undefined, replayed: scope?.refreshReplay === true };
+      if (error instanceof errors.OIDCProviderError)
+        return { tokens: undefined, replayed: scope?.refreshReplay === true };
       throw error;
     }
   }
@@ -70,7 +83,10 @@ export function createTokens({ issuers }: { issuers: Issuers }): Tokens {
       const tenantId = tenantOfRefreshValue(refreshToken);
       const issuer = tenantId && (await issuers.byTenant(tenantId));
       if (!issuer) throw new Failure('refresh_invalid');
-      const { tokens, replayed } = await ask(call, issuer, { grant_type: 'refresh_token', refresh_token: refreshToken });
+      const { tokens, replayed } = await ask(call, issuer, {
+        grant_type: 'refresh_token',
+        refresh_token: refreshToken,
+      });
       if (tokens) return dress(issuer, tokens);
       throw new Failure(replayed ? 'refresh_replay' : 'refresh_invalid', { tenantId });
     },
@@ -78,9 +94,10 @@ export function createTokens({ issuers }: { issuers: Issuers }): Tokens {
     async verify(call: OperatorCall, accessToken: string) {
       const issuer = await issuerOf(issuers, accessToken);
       const claims = issuer && (await issuer.readJwt(accessToken, ownApi(issuer.url)));
-      if (!claims || claims['tid'] !== issuer.tenant.id || typeof claims['ses'] !== 'string') throw new Failure('unauthenticated');
+      if (!claims || claims['tid'] !== issuer.tenant.id || typeof claims['ses'] !== 'string')
+        throw new Failure('unauthenticated');
       const tenantId = issuer.tenant.id as TenantId;
-      const [alive] = await prepared<{ roles: string[]; permissions: string[] }>(call.db, LIVE_SESSION, [tenantId, claims['ses'], claims.sub]);
+      const alive = await findLive(call, { tenantId, sessionUid: claims['ses'], userId: claims.sub as UserId });
       if (!alive) throw new Failure('unauthenticated');
       return { tenantId, userId: claims.sub as UserId, sessionUid: claims['ses'], ...alive };
     },

@@ -1,5 +1,5 @@
-import { errors, type Adapter, type AdapterPayload } from 'oidc-provider';
 import type { Knex } from 'knex';
+import { type Adapter, type AdapterPayload, errors } from 'oidc-provider';
 import { prepared } from '../database/pool.ts';
 import type { TenantId } from '../kernel/ids.ts';
 import { seal, sha256, unseal } from '../kernel/secret.ts';
@@ -15,7 +15,10 @@ const SAVE = {
     on conflict (tenant_id, model, id_hash) do update set sealed = excluded.sealed, expires_at = excluded.expires_at`,
 };
 const CONSUME = { name: 'transient-consume', text: 'select oidc_consume_transient($1, $2, $3)' };
-const REMOVE = { name: 'transient-remove', text: 'delete from oidc_transient where tenant_id = $1 and model = $2 and id_hash = $3' };
+const REMOVE = {
+  name: 'transient-remove',
+  text: 'delete from oidc_transient where tenant_id = $1 and model = $2 and id_hash = $3',
+};
 const FIRST = {
   name: 'replay-first',
   text: 'insert into oidc_replay (tenant_id, id_hash, expires_at) values ($1, $2, to_timestamp($3)) on conflict do nothing returning 1 as first',
@@ -31,7 +34,11 @@ export function transientModelStore(tenantId: TenantId, model: string, key: Buff
       const scope = currentScope();
       if (scope.rows.has(memo(id))) return scope.rows.get(memo(id));
       const idHash = sha256(id);
-      const [row] = await prepared<{ sealed: Buffer; consumed_at: Date | null }>(scope.db, FIND, [tenantId, model, idHash]);
+      const [row] = await prepared<{ sealed: Buffer; consumed_at: Date | null }>(scope.db, FIND, [
+        tenantId,
+        model,
+        idHash,
+      ]);
       const payload = row && (JSON.parse(unseal(key, place(idHash), row.sealed).toString()) as AdapterPayload);
       if (payload && row.consumed_at) payload['consumed'] = Math.floor(row.consumed_at.getTime() / 1000);
       scope.rows.set(memo(id), payload);
@@ -48,7 +55,8 @@ export function transientModelStore(tenantId: TenantId, model: string, key: Buff
       currentScope().writes.push({
         statement: CONSUME,
         values: [tenantId, model, sha256(id)],
-        onRefusal: async (error) => (sqlState(error) === 'GH001' ? new errors.InvalidRequest('the request was used before') : undefined),
+        onRefusal: async (error) =>
+          sqlState(error) === 'GH001' ? new errors.InvalidRequest('the request was used before') : undefined,
       });
     },
     async destroy(id) {
@@ -72,7 +80,13 @@ export function transientModelStore(tenantId: TenantId, model: string, key: Buff
  *
  * @param exp seconds since 1970 until which the value must be remembered
  */
-export async function isFirstUse(db: Knex, tenantId: TenantId, issuer: string, jti: string, exp: number): Promise<boolean> {
+export async function isFirstUse(
+  db: Knex,
+  tenantId: TenantId,
+  issuer: string,
+  jti: string,
+  exp: number,
+): Promise<boolean> {
   const rows = await prepared(db, FIRST, [tenantId, sha256(JSON.stringify([issuer, jti])), exp]);
   return rows.length === 1;
 }

@@ -6,7 +6,9 @@ const key = randomBytes(32);
 
 describe('a sealed value', () => {
   it('opens at its own place', () => {
-    expect(unseal(key, 'acme/users/phone/1', seal(key, 'acme/users/phone/1', Buffer.from('x'))).toString()).to.equal('x');
+    expect(unseal(key, 'acme/users/phone/1', seal(key, 'acme/users/phone/1', Buffer.from('x'))).toString()).to.equal(
+      'x',
+    );
   });
 
   it('does not open at another place, under another key, or changed', () => {

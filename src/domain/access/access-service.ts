@@ -4,13 +4,26 @@ import { Failure } from '../../kernel/failure.ts';
 import { newId, type RoleId, type TenantId, type UserId } from '../../kernel/ids.ts';
 import { LIMITS } from '../../kernel/limits.ts';
 import type { AuditService } from '../audit/audit-service.ts';
-import { assertHolds, checkedRole, type NewRole, permissionsOfRoles, type Role, type RoleDraft, SYSTEM_ROLES, type SystemRole } from './role.ts';
+import {
+  assertHolds,
+  checkedRole,
+  type NewRole,
+  permissionsOfRoles,
+  type Role,
+  type RoleDraft,
+  SYSTEM_ROLES,
+  type SystemRole,
+} from './role.ts';
 import * as store from './role-store.ts';
 
 /** What a user may do: the names of their roles, and what those allow together. */
 export type Access = { roles: string[]; permissions: string[] };
 
-export type RoleChange = { displayName?: string | undefined; description?: string | null | undefined; permissions?: readonly string[] | undefined };
+export type RoleChange = {
+  displayName?: string | undefined;
+  description?: string | null | undefined;
+  permissions?: readonly string[] | undefined;
+};
 
 /** Roles, what they allow, and who has them. */
 export function createAccessService({ audit }: { audit: AuditService }) {
@@ -31,7 +44,8 @@ export function createAccessService({ audit }: { audit: AuditService }) {
     const role = (await store.lockByName(tx, 'SUPER_ADMIN')) ?? (await store.lockByName(tx, 'TENANT_ADMIN'));
     if (!role) return;
     const holds = (leaving ?? (await store.ofUser(tx, userId))).some(({ id }) => id === role);
-    if (holds && (await store.activeHolders(tx, role, userId)).length === 0) throw new Failure('last_admin', { userId });
+    if (holds && (await store.activeHolders(tx, role, userId)).length === 0)
+      throw new Failure('last_admin', { userId });
   }
 
   return {
@@ -39,10 +53,12 @@ export function createAccessService({ audit }: { audit: AuditService }) {
     assertAdminRemains,
 
     /** The roles of a user, by name; none for an unknown one. */
-    rolesOf: (call: TenantCall, userId: UserId): Promise<Role[]> => inTransaction(call, (tx) => store.ofUser(tx, userId)),
+    rolesOf: (call: TenantCall, userId: UserId): Promise<Role[]> =>
+      inTransaction(call, (tx) => store.ofUser(tx, userId)),
 
     /** What the roles of a user allow together, sorted. */
-    permissionsOf: async (call: TenantCall, userId: UserId): Promise<string[]> => (await accessOf(call, userId)).permissions,
+    permissionsOf: async (call: TenantCall, userId: UserId): Promise<string[]> =>
+      (await accessOf(call, userId)).permissions,
 
     /** Every role of the tenant, by name. */
     list: (call: TenantCall): Promise<Role[]> => inTransaction(call, (tx) => store.list(tx)),
@@ -61,9 +77,14 @@ export function createAccessService({ audit }: { audit: AuditService }) {
       const checked = checkedRole(draft);
       assertHolds(call.actor, checked.permissions);
       return inTransaction(call, async (tx) => {
-        const [made] = await store.insert(tx, [{ ...checked, tenantId: tx.tenantId, id: newId<RoleId>(), system: false }]);
+        const [made] = await store.insert(tx, [
+          { ...checked, tenantId: tx.tenantId, id: newId<RoleId>(), system: false },
+        ]);
         if (!made) throw new Failure('role_taken', { name: checked.name });
-        await audit.record(tx, 'role.created', { target: `role:${checked.name}`, details: { permissions: checked.permissions } });
+        await audit.record(tx, 'role.created', {
+          target: `role:${checked.name}`,
+          details: { permissions: checked.permissions },
+        });
         return made.role;
       });
     },
@@ -87,7 +108,10 @@ export function createAccessService({ audit }: { audit: AuditService }) {
         );
         if (isSame(role, checked)) return role;
         const changed = await store.update(tx, id, checked);
-        await audit.record(tx, 'role.updated', { target: `role:${role.name}`, details: { permissions: checked.permissions } });
+        await audit.record(tx, 'role.updated', {
+          target: `role:${role.name}`,
+          details: { permissions: checked.permissions },
+        });
         return changed;
       });
     },
@@ -117,7 +141,8 @@ export function createAccessService({ audit }: { audit: AuditService }) {
         const removed = present.filter(({ id }) => !wanted.some((role) => role.id === id));
         if (added.length + removed.length === 0) return present;
         assertHolds(tx.actor, permissionsOfRoles([...added, ...removed]));
-        if (removed.some(({ name }) => name === 'SUPER_ADMIN' || name === 'TENANT_ADMIN')) await assertAdminRemains(tx, userId, removed);
+        if (removed.some(({ name }) => name === 'SUPER_ADMIN' || name === 'TENANT_ADMIN'))
+          await assertAdminRemains(tx, userId, removed);
         if (removed.length > 0)
           await store.revoke(
             tx,
@@ -140,19 +165,31 @@ export function createAccessService({ audit }: { audit: AuditService }) {
       const roles = tenants.flatMap(({ id, type }) =>
         (Object.keys(SYSTEM_ROLES) as SystemRole[])
           .filter((name) => type === 'platform' || !SYSTEM_ROLES[name].platformOnly)
-          .map((name) => ({ ...SYSTEM_ROLES[name], name, permissions: [], tenantId: id, id: newId<RoleId>(), system: true })),
+          .map((name) => ({
+            ...SYSTEM_ROLES[name],
+            name,
+            permissions: [],
+            tenantId: id,
+            id: newId<RoleId>(),
+            system: true,
+          })),
       );
       for (const batch of batchesOf(roles, LIMITS.batchRows)) await store.insert(tx, batch);
     },
 
     /** Roles of several tenants, in the caller's transaction: all of them, by tenant and name. */
-    rolesOfTenants: (tx: OperatorCall, tenantIds: readonly TenantId[]): Promise<store.OwnedRole[]> => store.listOf(tx, tenantIds),
+    rolesOfTenants: (tx: OperatorCall, tenantIds: readonly TenantId[]): Promise<store.OwnedRole[]> =>
+      store.listOf(tx, tenantIds),
 
     /** The names of the roles of several users, in the caller's transaction. */
-    roleNamesOf: (tx: OperatorCall, users: readonly { tenantId: TenantId; userId: UserId }[]) => store.namesOfUsers(tx, users),
+    roleNamesOf: (tx: OperatorCall, users: readonly { tenantId: TenantId; userId: UserId }[]) =>
+      store.namesOfUsers(tx, users),
 
     /** Own roles of several tenants in few statements, in the caller's transaction. Only the service itself does this. */
-    async createRoles(tx: OperatorCall, roles: readonly (NewRole & { tenantId: TenantId })[]): Promise<store.OwnedRole[]> {
+    async createRoles(
+      tx: OperatorCall,
+      roles: readonly (NewRole & { tenantId: TenantId })[],
+    ): Promise<store.OwnedRole[]> {
       assertHolds(
         tx.actor,
         roles.flatMap(({ permissions }) => permissions),

@@ -27,7 +27,10 @@ export type OwnedRole = { tenantId: TenantId; role: Role };
 export type Grant = { tenantId: TenantId; userId: UserId; roleId: RoleId };
 
 /** Writes roles of any tenants whose name is free there; one statement. Returns those that were written. */
-export async function insert({ db, now }: OperatorCall, roles: readonly (NewRole & { tenantId: TenantId; id: RoleId; system: boolean })[]): Promise<OwnedRole[]> {
+export async function insert(
+  { db, now }: OperatorCall,
+  roles: readonly (NewRole & { tenantId: TenantId; id: RoleId; system: boolean })[],
+): Promise<OwnedRole[]> {
   const rows = await db<Row>('roles')
     .insert(
       roles.map((role) => ({
@@ -49,7 +52,10 @@ export async function insert({ db, now }: OperatorCall, roles: readonly (NewRole
 }
 
 export async function list({ db, tenantId }: TenantCall): Promise<Role[]> {
-  const rows = await db<Row>('roles').where({ tenant_id: tenantId }).orderBy('name').select(...COLUMNS);
+  const rows = await db<Row>('roles')
+    .where({ tenant_id: tenantId })
+    .orderBy('name')
+    .select(...COLUMNS);
   return rows.map(toRole);
 }
 
@@ -63,25 +69,43 @@ export async function listOf({ db }: OperatorCall, tenantIds: readonly TenantId[
 }
 
 export async function find({ db, tenantId }: TenantCall, id: RoleId): Promise<Role | undefined> {
-  const row = await db<Row>('roles').where({ tenant_id: tenantId, id }).first(...COLUMNS);
+  const row = await db<Row>('roles')
+    .where({ tenant_id: tenantId, id })
+    .first(...COLUMNS);
   return row && toRole(row);
 }
 
 /** Like `find`, and holds the row until the transaction ends. */
 export async function lock({ db, tenantId }: TenantCall, id: RoleId): Promise<Role | undefined> {
-  const row = await db<Row>('roles').where({ tenant_id: tenantId, id }).forUpdate().first(...COLUMNS);
+  const row = await db<Row>('roles')
+    .where({ tenant_id: tenantId, id })
+    .forUpdate()
+    .first(...COLUMNS);
   return row && toRole(row);
 }
 
 export async function findByNames({ db, tenantId }: TenantCall, names: readonly string[]): Promise<Role[]> {
-  const rows = await db<Row>('roles').where({ tenant_id: tenantId }).whereIn('name', [...names]).orderBy('name').select(...COLUMNS);
+  const rows = await db<Row>('roles')
+    .where({ tenant_id: tenantId })
+    .whereIn('name', [...names])
+    .orderBy('name')
+    .select(...COLUMNS);
   return rows.map(toRole);
 }
 
-export async function update({ db, tenantId, now }: TenantCall, id: RoleId, role: Omit<NewRole, 'name'>): Promise<Role> {
+export async function update(
+  { db, tenantId, now }: TenantCall,
+  id: RoleId,
+  role: Omit<NewRole, 'name'>,
+): Promise<Role> {
   const [row] = await db<Row>('roles')
     .where({ tenant_id: tenantId, id })
-    .update({ display_name: role.displayName, description: role.description, permissions: role.permissions, updated_at: now } as object)
+    .update({
+      display_name: role.displayName,
+      description: role.description,
+      permissions: role.permissions,
+      updated_at: now,
+    } as object)
     .returning([...COLUMNS]);
   return toRole(row as Row);
 }
@@ -90,7 +114,8 @@ export async function remove({ db, tenantId }: TenantCall, id: RoleId): Promise<
   await db<Row>('roles').where({ tenant_id: tenantId, id }).delete();
 }
 
-const held = (db: TenantCall['db']) => db('user_roles as ur').join('roles as r', (on) => on.on('r.tenant_id', 'ur.tenant_id').andOn('r.id', 'ur.role_id'));
+const held = (db: TenantCall['db']) =>
+  db('user_roles as ur').join('roles as r', (on) => on.on('r.tenant_id', 'ur.tenant_id').andOn('r.id', 'ur.role_id'));
 
 export async function ofUser({ db, tenantId }: TenantCall, userId: UserId): Promise<Role[]> {
   const rows = await held(db)
@@ -117,13 +142,23 @@ export async function namesOfUsers(
 /** Gives roles to users of any tenants; one that a user has stays. One statement. */
 export async function grant({ db, now }: OperatorCall, grants: readonly Grant[]): Promise<void> {
   await db('user_roles')
-    .insert(grants.map(({ tenantId, userId, roleId }) => ({ tenant_id: tenantId, user_id: userId, role_id: roleId, granted_at: now })))
+    .insert(
+      grants.map(({ tenantId, userId, roleId }) => ({
+        tenant_id: tenantId,
+        user_id: userId,
+        role_id: roleId,
+        granted_at: now,
+      })),
+    )
     .onConflict()
     .ignore();
 }
 
 export async function revoke({ db, tenantId }: TenantCall, userId: UserId, roleIds: readonly RoleId[]): Promise<void> {
-  await db('user_roles').where({ tenant_id: tenantId, user_id: userId }).whereIn('role_id', [...roleIds]).delete();
+  await db('user_roles')
+    .where({ tenant_id: tenantId, user_id: userId })
+    .whereIn('role_id', [...roleIds])
+    .delete();
 }
 
 /** Holds a user's row until the transaction ends, so that their roles change one after the other. */

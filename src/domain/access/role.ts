@@ -46,7 +46,12 @@ const PERMISSION = /^[a-z][a-z0-9-]*(\.[a-z][a-z0-9-]*)*:[a-z][a-z0-9-]*$/;
 const KNOWN: ReadonlySet<string> = new Set(PERMISSIONS);
 const ofTenant = PERMISSIONS.filter((permission) => !permission.startsWith('iam.tenants:'));
 
-type SystemRoleRule = { displayName: string; description: string; platformOnly: boolean; permissions: readonly Permission[] };
+type SystemRoleRule = {
+  displayName: string;
+  description: string;
+  platformOnly: boolean;
+  permissions: readonly Permission[];
+};
 
 /** The roles that every tenant has and nobody can change. Their permissions stand here, never in a row. */
 export const SYSTEM_ROLES: Record<SystemRole, SystemRoleRule> = {
@@ -99,7 +104,11 @@ export const isSystemRole = (name: string): name is SystemRole => Object.hasOwn(
 
 /** What roles allow together: those of system roles by the code, those of own roles as stored; sorted, each once. */
 export function permissionsOfRoles(roles: readonly { name: string; permissions: readonly string[] }[]): string[] {
-  return [...new Set(roles.flatMap(({ name, permissions }) => (isSystemRole(name) ? SYSTEM_ROLES[name].permissions : permissions)))].sort();
+  return [
+    ...new Set(
+      roles.flatMap(({ name, permissions }) => (isSystemRole(name) ? SYSTEM_ROLES[name].permissions : permissions)),
+    ),
+  ].sort();
 }
 
 const invalid = (field: string, problem: string): never => {
@@ -108,22 +117,29 @@ const invalid = (field: string, problem: string): never => {
 
 /** @throws Failure `invalid_input`; `role_system` for the name of a system role, in any case */
 export function checkedRole({ name, displayName, description, permissions }: RoleDraft): NewRole {
-  if (!/^[A-Za-z][A-Za-z0-9_.:-]{0,63}$/.test(name)) return invalid('name', 'must be letters, digits and _ . : - (64 at most)');
+  if (!/^[A-Za-z][A-Za-z0-9_.:-]{0,63}$/.test(name))
+    return invalid('name', 'must be letters, digits and _ . : - (64 at most)');
   if (isSystemRole(name.toUpperCase())) throw new Failure('role_system', { name });
   return {
     name,
     displayName: plainName(displayName ?? name, LIMITS.nameChars) ?? invalid('displayName', 'must be plain text'),
-    description: description == null ? null : (plainName(description, LIMITS.descriptionChars) ?? invalid('description', 'must be plain text')),
+    description:
+      description == null
+        ? null
+        : (plainName(description, LIMITS.descriptionChars) ?? invalid('description', 'must be plain text')),
     permissions: checkedPermissions(permissions ?? []),
   };
 }
 
 /** Each once, sorted. @throws Failure `invalid_input` for a wildcard, a bad form, or an unknown permission of ours */
 function checkedPermissions(permissions: readonly string[]): string[] {
-  if (permissions.length > LIMITS.rolePermissions) return invalid('permissions', `are more than ${LIMITS.rolePermissions}`);
+  if (permissions.length > LIMITS.rolePermissions)
+    return invalid('permissions', `are more than ${LIMITS.rolePermissions}`);
   for (const permission of permissions) {
-    if (permission.length > 128 || !PERMISSION.test(permission)) return invalid('permissions', 'must be area.thing:verb in lower case');
-    if (/^iam[.:]/.test(permission) && !KNOWN.has(permission)) return invalid('permissions', `${permission} does not exist`);
+    if (permission.length > 128 || !PERMISSION.test(permission))
+      return invalid('permissions', 'must be area.thing:verb in lower case');
+    if (/^iam[.:]/.test(permission) && !KNOWN.has(permission))
+      return invalid('permissions', `${permission} does not exist`);
   }
   return [...new Set(permissions)].sort();
 }
@@ -137,7 +153,10 @@ function checkedPermissions(permissions: readonly string[]): string[] {
 export function assertHolds(actor: Actor, permissions: readonly string[]): void {
   if (actor.kind === 'system') return;
   const held: ReadonlySet<string> = new Set(actor.kind === 'anonymous' ? [] : actor.permissions);
-  const isAdmin = actor.kind === 'user' && actor.roles.some((role) => role === 'TENANT_ADMIN' || role === 'SUPER_ADMIN');
-  const missing = permissions.filter((permission) => !held.has(permission) && !(isAdmin && !permission.startsWith('iam.')));
+  const isAdmin =
+    actor.kind === 'user' && actor.roles.some((role) => role === 'TENANT_ADMIN' || role === 'SUPER_ADMIN');
+  const missing = permissions.filter(
+    (permission) => !held.has(permission) && !(isAdmin && !permission.startsWith('iam.')),
+  );
   if (missing.length > 0) throw new Failure('privilege_escalation', { missing });
 }

@@ -43,9 +43,13 @@ export function createApiService({ audit }: { audit: AuditService }) {
         const api = (await store.lock(tx, id)) ?? notFound(id);
         const given = Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined));
         const values = checkedApi({ ...api, ...given, identifier: api.identifier });
-        if (Object.entries(values).every(([key, value]) => stableJson(value) === stableJson(api[key as keyof Api]))) return api;
+        if (Object.entries(values).every(([key, value]) => stableJson(value) === stableJson(api[key as keyof Api])))
+          return api;
         const changed = await store.update(tx, id, values);
-        await audit.record(tx, 'api.updated', { target: `api:${api.identifier}`, details: { changed: Object.keys(given) } });
+        await audit.record(tx, 'api.updated', {
+          target: `api:${api.identifier}`,
+          details: { changed: Object.keys(given) },
+        });
         return changed;
       });
     },
@@ -60,7 +64,8 @@ export function createApiService({ audit }: { audit: AuditService }) {
     },
 
     /** All APIs of several tenants, in the caller's transaction. */
-    apisOfTenants: (tx: OperatorCall, tenantIds: readonly TenantId[]): Promise<store.OwnedApi[]> => store.listOf(tx, tenantIds),
+    apisOfTenants: (tx: OperatorCall, tenantIds: readonly TenantId[]): Promise<store.OwnedApi[]> =>
+      store.listOf(tx, tenantIds),
 
     /** APIs of several tenants in few statements, in the caller's transaction. @throws Failure `api_taken` */
     async createAll(tx: OperatorCall, apis: readonly (ApiValues & { tenantId: TenantId })[]): Promise<void> {

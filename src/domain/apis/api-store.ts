@@ -51,9 +51,14 @@ const toColumns = (api: ApiValues) => ({
 export type OwnedApi = { tenantId: TenantId; api: Api };
 
 /** Writes APIs of any tenants whose identifier is free there, and returns those. One statement. */
-export async function insert({ db, now }: OperatorCall, apis: readonly (ApiValues & { tenantId: TenantId; id: ApiId })[]): Promise<OwnedApi[]> {
+export async function insert(
+  { db, now }: OperatorCall,
+  apis: readonly (ApiValues & { tenantId: TenantId; id: ApiId })[],
+): Promise<OwnedApi[]> {
   const rows = await db<Row>('apis')
-    .insert(apis.map((api) => ({ tenant_id: api.tenantId, id: api.id, ...toColumns(api), created_at: now, updated_at: now })))
+    .insert(
+      apis.map((api) => ({ tenant_id: api.tenantId, id: api.id, ...toColumns(api), created_at: now, updated_at: now })),
+    )
     .onConflict(['tenant_id', 'identifier'])
     .ignore()
     .returning(['tenant_id', ...COLUMNS]);
@@ -61,23 +66,33 @@ export async function insert({ db, now }: OperatorCall, apis: readonly (ApiValue
 }
 
 export async function find({ db, tenantId }: TenantCall, id: ApiId): Promise<Api | undefined> {
-  const row = await db<Row>('apis').where({ tenant_id: tenantId, id }).first(...COLUMNS);
+  const row = await db<Row>('apis')
+    .where({ tenant_id: tenantId, id })
+    .first(...COLUMNS);
   return row && toApi(row);
 }
 
 export async function findByIdentifier({ db, tenantId }: TenantCall, identifier: string): Promise<Api | undefined> {
-  const row = await db<Row>('apis').where({ tenant_id: tenantId, identifier }).first(...COLUMNS);
+  const row = await db<Row>('apis')
+    .where({ tenant_id: tenantId, identifier })
+    .first(...COLUMNS);
   return row && toApi(row);
 }
 
 /** Like `find`, and holds the row until the transaction ends. */
 export async function lock({ db, tenantId }: TenantCall, id: ApiId): Promise<Api | undefined> {
-  const row = await db<Row>('apis').where({ tenant_id: tenantId, id }).forUpdate().first(...COLUMNS);
+  const row = await db<Row>('apis')
+    .where({ tenant_id: tenantId, id })
+    .forUpdate()
+    .first(...COLUMNS);
   return row && toApi(row);
 }
 
 export async function list({ db, tenantId }: TenantCall): Promise<Api[]> {
-  const rows = await db<Row>('apis').where({ tenant_id: tenantId }).orderBy('identifier').select(...COLUMNS);
+  const rows = await db<Row>('apis')
+    .where({ tenant_id: tenantId })
+    .orderBy('identifier')
+    .select(...COLUMNS);
   return rows.map(toApi);
 }
 

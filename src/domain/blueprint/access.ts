@@ -1,15 +1,35 @@
 import type { TenantId } from '../../kernel/ids.ts';
-import { type Api, type ApiValues, checkedApi } from '../apis/api.ts';
 import { checkedRole, isSystemRole, type NewRole, type Role, SYSTEM_ROLES, type SystemRole } from '../access/role.ts';
-import { byTenant, callOf, changedFields, declaredOnce, differs, judged, type Site, type Work, writes } from './work.ts';
+import { type Api, type ApiValues, checkedApi } from '../apis/api.ts';
+import {
+  byTenant,
+  callOf,
+  changedFields,
+  declaredOnce,
+  differs,
+  judged,
+  type Site,
+  type Work,
+  writes,
+} from './work.ts';
 
 /** Makes and changes the declared APIs. */
 export async function reconcileApis(work: Work, sites: readonly Site[]): Promise<void> {
-  const present = byTenant(await work.rooms.apis.apisOfTenants(work.tx, sites.map(({ tenantId }) => tenantId)));
+  const present = byTenant(
+    await work.rooms.apis.apisOfTenants(
+      work.tx,
+      sites.map(({ tenantId }) => tenantId),
+    ),
+  );
   const fresh: (ApiValues & { tenantId: TenantId })[] = [];
   for (const site of sites) {
     const known = new Map((present.get(site.tenantId) ?? []).map(({ api }) => [api.identifier, api]));
-    for (const { item, path } of declaredOnce(work, `${site.path}.apis`, site.declared.apis ?? [], ({ identifier }) => identifier)) {
+    for (const { item, path } of declaredOnce(
+      work,
+      `${site.path}.apis`,
+      site.declared.apis ?? [],
+      ({ identifier }) => identifier,
+    )) {
       const there: Api | undefined = known.get(item.identifier);
       known.delete(item.identifier);
       const given = Object.fromEntries(Object.entries(item).filter(([, value]) => value !== undefined));
@@ -35,15 +55,27 @@ export type RoleNames = Map<TenantId, Set<string>>;
 
 /** Makes and changes the declared roles. Gives the names that users can have. */
 export async function reconcileRoles(work: Work, sites: readonly Site[]): Promise<RoleNames> {
-  const present = byTenant(await work.rooms.access.rolesOfTenants(work.tx, sites.map(({ tenantId }) => tenantId)));
+  const present = byTenant(
+    await work.rooms.access.rolesOfTenants(
+      work.tx,
+      sites.map(({ tenantId }) => tenantId),
+    ),
+  );
   const names: RoleNames = new Map();
   const fresh: (NewRole & { tenantId: TenantId })[] = [];
   for (const site of sites) {
     const all = (present.get(site.tenantId) ?? []).map(({ role }) => role);
-    const system = (Object.keys(SYSTEM_ROLES) as SystemRole[]).filter((name) => site.type === 'platform' || !SYSTEM_ROLES[name].platformOnly);
+    const system = (Object.keys(SYSTEM_ROLES) as SystemRole[]).filter(
+      (name) => site.type === 'platform' || !SYSTEM_ROLES[name].platformOnly,
+    );
     names.set(site.tenantId, new Set([...system, ...all.map(({ name }) => name)]));
     const own = new Map(all.filter(({ system: isSystem }) => !isSystem).map((role) => [role.name, role]));
-    for (const { item, path } of declaredOnce(work, `${site.path}.roles`, site.declared.roles ?? [], ({ name }) => name)) {
+    for (const { item, path } of declaredOnce(
+      work,
+      `${site.path}.roles`,
+      site.declared.roles ?? [],
+      ({ name }) => name,
+    )) {
       const there: Role | undefined = isSystemRole(item.name) ? undefined : own.get(item.name);
       own.delete(item.name);
       const given = Object.fromEntries(Object.entries(item).filter(([, value]) => value !== undefined));

@@ -6,7 +6,7 @@ import { reconcileApis, reconcileRoles } from './access.ts';
 import type { Blueprint, Difference, TenantBlueprint } from './blueprint.ts';
 import * as store from './blueprint-store.ts';
 import { reconcileClients } from './clients.ts';
-import { exportTenants, type ExportOptions } from './export.ts';
+import { type ExportOptions, exportTenants } from './export.ts';
 import { reconcileDomains, reconcileTenants } from './tenants.ts';
 import { reconcileUsers } from './users.ts';
 import { type BlueprintRooms, declaredOnce, type Work } from './work.ts';
@@ -68,14 +68,20 @@ export function createBlueprintService(rooms: BlueprintRooms) {
      * @param slugs all tenants unless told
      * @throws Failure `tenant_not_found` for a slug that nobody has
      */
-    async exportAll(call: OperatorCall, { slugs, passwords = true }: { slugs?: readonly string[] | undefined } & Partial<ExportOptions> = {}): Promise<Blueprint> {
+    async exportAll(
+      call: OperatorCall,
+      { slugs, passwords = true }: { slugs?: readonly string[] | undefined } & Partial<ExportOptions> = {},
+    ): Promise<Blueprint> {
       assertSystem(call);
       return inOperatorTransaction(call, async (tx) => {
         const all = [...new Set(slugs ?? (await slugsOf(tx)))].sort();
         const tenants: TenantBlueprint[] = [];
-        for (const batch of batchesOf(all, LIMITS.applyTenants)) tenants.push(...(await exportTenants(tx, rooms, batch, { passwords })));
+        for (const batch of batchesOf(all, LIMITS.applyTenants))
+          tenants.push(...(await exportTenants(tx, rooms, batch, { passwords })));
         if (slugs && tenants.length < all.length) {
-          throw new Failure('tenant_not_found', { slugs: all.filter((slug) => !tenants.some((tenant) => tenant.slug === slug)) });
+          throw new Failure('tenant_not_found', {
+            slugs: all.filter((slug) => !tenants.some((tenant) => tenant.slug === slug)),
+          });
         }
         return { tenants };
       });

@@ -1,7 +1,7 @@
+import type { RoleDraft } from '../access/role.ts';
 import type { ApiDraft } from '../apis/api.ts';
 import type { ClientFields, ClientKind } from '../clients/client.ts';
 import type { NormalForm } from '../passwords/password-text.ts';
-import type { RoleDraft } from '../access/role.ts';
 import type { OwnSettings } from '../tenants/settings.ts';
 import type { TenantType } from '../tenants/tenant.ts';
 import type { UserDraft } from '../users/user.ts';

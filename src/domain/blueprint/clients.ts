@@ -1,9 +1,9 @@
 import { batchesOf } from '../../kernel/batches.ts';
-import { LIMITS } from '../../kernel/limits.ts';
 import { Failure } from '../../kernel/failure.ts';
+import { LIMITS } from '../../kernel/limits.ts';
+import type { Client, ClientValues } from '../clients/client.ts';
 import { changedClient, checkedClient, checkedSecret } from '../clients/client-rules.ts';
 import { assertTakesSecret } from '../clients/client-service.ts';
-import type { Client, ClientValues } from '../clients/client.ts';
 import type { ClientBlueprint } from './blueprint.ts';
 import { callOf, changedFields, declaredOnce, differs, judged, type Site, type Work, writes } from './work.ts';
 
@@ -13,7 +13,9 @@ type Present = Declared & { there: Client; secretHashes: readonly string[] };
 /** Makes and changes the declared clients, with their secrets. */
 export async function reconcileClients(work: Work, sites: readonly Site[]): Promise<void> {
   const all = sites.flatMap((site) =>
-    declaredOnce(work, `${site.path}.clients`, site.declared.clients ?? [], ({ clientId }) => clientId).map(({ item, path }) => ({ site, path, client: item })),
+    declaredOnce(work, `${site.path}.clients`, site.declared.clients ?? [], ({ clientId }) => clientId).map(
+      ({ item, path }) => ({ site, path, client: item }),
+    ),
   );
   for (const batch of batchesOf(all, LIMITS.batchRows)) {
     const present = await presentOf(work, batch);
@@ -42,7 +44,8 @@ async function tellKept(work: Work, sites: readonly Site[]): Promise<void> {
   const siteOf = new Map(sites.map((site) => [site.tenantId, site]));
   for (const { tenantId, client } of await work.rooms.clients.clientsOfTenants(work.tx, [...siteOf.keys()])) {
     const site = siteOf.get(tenantId)!;
-    if (!site.declared.clients?.some(({ clientId }) => clientId === client.clientId)) differs(work, site, 'kept', 'client', client.clientId);
+    if (!site.declared.clients?.some(({ clientId }) => clientId === client.clientId))
+      differs(work, site, 'kept', 'client', client.clientId);
   }
 }
 
@@ -86,7 +89,11 @@ async function reconcileClient(work: Work, { site, path, client, there, secretHa
   const fields: string[] = changedFields(values, there);
   const call = callOf(work, site);
   const newSecret = clientSecret !== undefined && !(await work.rooms.clients.matches(call, clientSecret, secretHashes));
-  if (fields.length > 0 && !(await judged(work, path, () => work.rooms.clients.assertAccepted(values).then(() => true)))) return;
+  if (
+    fields.length > 0 &&
+    !(await judged(work, path, () => work.rooms.clients.assertAccepted(values).then(() => true)))
+  )
+    return;
   if (newSecret) fields.push('clientSecret');
   if (fields.length === 0) return;
   differs(work, site, 'change', 'client', clientId, fields);

@@ -1,9 +1,9 @@
 import type { OperatorCall } from '../../kernel/call.ts';
 import type { TenantId, UserId } from '../../kernel/ids.ts';
-import type { Api } from '../apis/api.ts';
 import type { Role } from '../access/role.ts';
-import { fieldsOf } from '../clients/client-metadata.ts';
+import type { Api } from '../apis/api.ts';
 import type { Client } from '../clients/client.ts';
+import { fieldsOf } from '../clients/client-metadata.ts';
 import type { StoredHash } from '../passwords/hash.ts';
 import type { Tenant, TenantDomain } from '../tenants/tenant.ts';
 import type { User } from '../users/user.ts';
@@ -18,7 +18,9 @@ export type ExportOptions = {
 /** Without what is not there: null, and lists that are empty. Keys keep their order. */
 function compact<T extends object>(value: T): T {
   return Object.fromEntries(
-    Object.entries(value).filter(([, item]) => item !== null && item !== undefined && !(Array.isArray(item) && item.length === 0)),
+    Object.entries(value).filter(
+      ([, item]) => item !== null && item !== undefined && !(Array.isArray(item) && item.length === 0),
+    ),
   ) as T;
 }
 
@@ -51,11 +53,20 @@ export async function exportTenants(
     documents.push(
       compact({
         ...tenantPart(tenant),
-        domains: of(domains, tenant.id).map(domainPart).sort(by((domain) => (typeof domain === 'string' ? domain : domain.domain))),
-        apis: of(apis, tenant.id).map(({ api }) => apiPart(api)).sort(by(({ identifier }) => identifier)),
-        roles: of(roles, tenant.id).filter(({ role }) => !role.system).map(({ role }) => rolePart(role)).sort(by(({ name }) => name)),
+        domains: of(domains, tenant.id)
+          .map(domainPart)
+          .sort(by((domain) => (typeof domain === 'string' ? domain : domain.domain))),
+        apis: of(apis, tenant.id)
+          .map(({ api }) => apiPart(api))
+          .sort(by(({ identifier }) => identifier)),
+        roles: of(roles, tenant.id)
+          .filter(({ role }) => !role.system)
+          .map(({ role }) => rolePart(role))
+          .sort(by(({ name }) => name)),
         users: await userParts(tx, rooms, tenant.id, people, passwords),
-        clients: of(clients, tenant.id).map(({ client }) => clientPart(client)).sort(by(({ clientId }) => clientId)),
+        clients: of(clients, tenant.id)
+          .map(({ client }) => clientPart(client))
+          .sort(by(({ clientId }) => clientId)),
       }),
     );
   }
@@ -73,14 +84,22 @@ function tenantPart({ slug, name, type, country, status, ownSettings }: Tenant):
   };
 }
 
-const domainPart = ({ domain, verifiedAt }: TenantDomain): DomainBlueprint => (verifiedAt ? { domain, verified: true } : domain);
+const domainPart = ({ domain, verifiedAt }: TenantDomain): DomainBlueprint =>
+  verifiedAt ? { domain, verified: true } : domain;
 
 const apiPart = ({ identifier, name, scopes, accessTokenFormat, signingAlg, accessTokenSeconds }: Api) =>
   compact({ identifier, name, scopes, accessTokenFormat, signingAlg, accessTokenSeconds });
 
-const rolePart = ({ name, displayName, description, permissions }: Role) => compact({ name, displayName, description, permissions });
+const rolePart = ({ name, displayName, description, permissions }: Role) =>
+  compact({ name, displayName, description, permissions });
 
-async function userParts(tx: OperatorCall, rooms: BlueprintRooms, tenantId: TenantId, users: User[], passwords: boolean): Promise<UserBlueprint[]> {
+async function userParts(
+  tx: OperatorCall,
+  rooms: BlueprintRooms,
+  tenantId: TenantId,
+  users: User[],
+  passwords: boolean,
+): Promise<UserBlueprint[]> {
   const keys = users.map(({ id }) => ({ tenantId, userId: id }));
   const roles = Map.groupBy(keys.length === 0 ? [] : await rooms.access.roleNamesOf(tx, keys), ({ userId }) => userId);
   const hashes = new Map<UserId, { stored: StoredHash; mustChange: boolean }>(
@@ -108,7 +127,9 @@ async function userParts(tx: OperatorCall, rooms: BlueprintRooms, tenantId: Tena
 }
 
 const hashPart = ({ hash, pepperId, normalForm }: StoredHash): HashBlueprint =>
-  pepperId === null && normalForm === null ? hash : { hash, ...(pepperId !== null && { pepper: pepperId }), ...(normalForm !== null && { form: normalForm }) };
+  pepperId === null && normalForm === null
+    ? hash
+    : { hash, ...(pepperId !== null && { pepper: pepperId }), ...(normalForm !== null && { form: normalForm }) };
 
 /** Without secrets: they are kept as hashes under a key of this tenant in this house, of use nowhere else. */
 function clientPart(client: Client): ClientBlueprint {
@@ -127,6 +148,7 @@ function clientPart(client: Client): ClientBlueprint {
   });
   // Here an empty list says something else than none at all: no scope, no origin.
   const scopes = client.apiScopes === null ? {} : { scopes: client.apiScopes };
-  const origins = client.kind === 'spa' || client.allowedOrigins.length > 0 ? { allowedOrigins: client.allowedOrigins } : {};
+  const origins =
+    client.kind === 'spa' || client.allowedOrigins.length > 0 ? { allowedOrigins: client.allowedOrigins } : {};
   return { ...document, ...scopes, ...origins };
 }

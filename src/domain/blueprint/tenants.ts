@@ -1,15 +1,40 @@
 import { newId, type TenantId } from '../../kernel/ids.ts';
 import { changeSettings } from '../tenants/settings.ts';
-import { assertSuspendable, assertTypeChange, checkedCountry, checkedDomain, checkedName, checkedTenant, type NewTenant, type Tenant } from '../tenants/tenant.ts';
+import {
+  assertSuspendable,
+  assertTypeChange,
+  checkedCountry,
+  checkedDomain,
+  checkedName,
+  checkedTenant,
+  type NewTenant,
+  type Tenant,
+} from '../tenants/tenant.ts';
 import type { TenantBlueprint } from './blueprint.ts';
-import { byTenant, callOf, changedFields, declaredOnce, differs, isWrong, judged, type Site, type Work, writes } from './work.ts';
+import {
+  byTenant,
+  callOf,
+  changedFields,
+  declaredOnce,
+  differs,
+  isWrong,
+  judged,
+  type Site,
+  type Work,
+  writes,
+} from './work.ts';
 
 type Declared = { declared: TenantBlueprint; path: string };
 
 /** Compares the tenants themselves, and makes or changes them. Gives those whose contents can be looked at. */
 export async function reconcileTenants(work: Work, declared: readonly Declared[]): Promise<Site[]> {
   const slugs = declared.map((one) => one.declared.slug);
-  const known = new Map((await work.rooms.tenants.findBySlugs(work.tx, slugs, { lock: work.mayWrite })).map((tenant) => [tenant.slug, tenant]));
+  const known = new Map(
+    (await work.rooms.tenants.findBySlugs(work.tx, slugs, { lock: work.mayWrite })).map((tenant) => [
+      tenant.slug,
+      tenant,
+    ]),
+  );
   const sites: Site[] = [];
   const drafts: { draft: NewTenant; site: Site }[] = [];
   for (const one of declared) {
@@ -21,7 +46,9 @@ export async function reconcileTenants(work: Work, declared: readonly Declared[]
       sites.push(site);
       await reconcileTenant(work, site, tenant);
     } else {
-      const draft = await judged(work, one.path, () => checkedTenant({ ...one.declared, name: one.declared.name ?? one.declared.slug }));
+      const draft = await judged(work, one.path, () =>
+        checkedTenant({ ...one.declared, name: one.declared.name ?? one.declared.slug }),
+      );
       if (!draft) continue;
       const site = { ...one, tenantId: newId<TenantId>(), type: draft.type, isNew: true };
       differs(work, site, 'create', 'tenant', draft.slug);
@@ -57,7 +84,14 @@ async function reconcileTenant(work: Work, site: Site, tenant: Tenant): Promise<
   });
   const fields = wanted ? changedFields(wanted, tenant) : [];
   if (!wanted || fields.length === 0) return;
-  differs(work, site, 'change', 'tenant', tenant.slug, fields.map((field) => (field === 'ownSettings' ? 'settings' : field)));
+  differs(
+    work,
+    site,
+    'change',
+    'tenant',
+    tenant.slug,
+    fields.map((field) => (field === 'ownSettings' ? 'settings' : field)),
+  );
   if (!writes(work)) return;
   const [call, { tenants }] = [callOf(work, site), work.rooms];
   await tenants.update(call, { name: wanted.name, type: wanted.type, country: wanted.country });
@@ -68,12 +102,19 @@ async function reconcileTenant(work: Work, site: Site, tenant: Tenant): Promise<
 
 /** Claims the declared domains and marks those that the operator vouches for. */
 export async function reconcileDomains(work: Work, sites: readonly Site[]): Promise<void> {
-  const present = byTenant(await work.rooms.tenants.domainsOf(work.tx, sites.map(({ tenantId }) => tenantId)));
+  const present = byTenant(
+    await work.rooms.tenants.domainsOf(
+      work.tx,
+      sites.map(({ tenantId }) => tenantId),
+    ),
+  );
   const fresh: { tenantId: TenantId; domain: string; verified: boolean }[] = [];
   for (const site of sites) {
     const known = new Map((present.get(site.tenantId) ?? []).map((one) => [one.domain, one]));
     const named = (site.declared.domains ?? []).map((one) => (typeof one === 'string' ? { domain: one } : one));
-    for (const { item, path } of declaredOnce(work, `${site.path}.domains`, named, ({ domain }) => domain.toLowerCase())) {
+    for (const { item, path } of declaredOnce(work, `${site.path}.domains`, named, ({ domain }) =>
+      domain.toLowerCase(),
+    )) {
       const domain = await judged(work, path, () => checkedDomain(item.domain));
       if (domain === undefined) continue;
       const verified = item.verified ?? false;

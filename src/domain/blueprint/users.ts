@@ -1,7 +1,7 @@
 import { batchesOf } from '../../kernel/batches.ts';
+import { Failure } from '../../kernel/failure.ts';
 import { isUuid, newId, type UserId } from '../../kernel/ids.ts';
 import { LIMITS } from '../../kernel/limits.ts';
-import { Failure } from '../../kernel/failure.ts';
 import type { StoredHash } from '../passwords/hash.ts';
 import type { OwnedHash } from '../passwords/password-transfer.ts';
 import { checkedEmail, checkedProfile, checkedUser, type User, type UserValues } from '../users/user.ts';
@@ -55,9 +55,18 @@ async function declaredUsers(work: Work, sites: readonly Site[]): Promise<Declar
   for (const site of sites) {
     const users = (site.declared.users ?? []).map((user) => ({ user, canonical: undefined as string | undefined }));
     for (const [index, one] of users.entries()) {
-      one.canonical = await judged(work, `${site.path}.users[${index}]`, () => checkedEmail(one.user.email).emailCanonical);
+      one.canonical = await judged(
+        work,
+        `${site.path}.users[${index}]`,
+        () => checkedEmail(one.user.email).emailCanonical,
+      );
     }
-    for (const { item, path, key } of declaredOnce(work, `${site.path}.users`, users, ({ canonical, user }) => canonical ?? user.email)) {
+    for (const { item, path, key } of declaredOnce(
+      work,
+      `${site.path}.users`,
+      users,
+      ({ canonical, user }) => canonical ?? user.email,
+    )) {
       if (item.canonical !== undefined) all.push({ site, path, user: item.user, emailCanonical: key });
     }
   }
@@ -71,7 +80,10 @@ async function presentOf(work: Work, batch: readonly Declared[]): Promise<Map<st
   if (old.length === 0) return new Map();
   const keys = old.map(({ site, emailCanonical }) => ({ tenantId: site.tenantId, emailCanonical }));
   const found = new Map(
-    (await rooms.users.findByEmails(tx, keys, { lock: mayWrite })).map(({ tenantId, user }) => [`${tenantId} ${user.emailCanonical}`, user]),
+    (await rooms.users.findByEmails(tx, keys, { lock: mayWrite })).map(({ tenantId, user }) => [
+      `${tenantId} ${user.emailCanonical}`,
+      user,
+    ]),
   );
   const known = old.flatMap((declared) => {
     const there = found.get(`${declared.site.tenantId} ${declared.emailCanonical}`);
@@ -95,14 +107,19 @@ async function presentOf(work: Work, batch: readonly Declared[]): Promise<Map<st
 
 function assertRoles(work: Work, { site, path, user }: Declared, roleNames: RoleNames): void {
   for (const name of user.roles ?? []) {
-    if (!roleNames.get(site.tenantId)?.has(name)) isWrong(work, `${path}.roles`, `names the role ${name}, which does not exist`);
+    if (!roleNames.get(site.tenantId)?.has(name))
+      isWrong(work, `${path}.roles`, `names the role ${name}, which does not exist`);
   }
 }
 
 function freshUser(work: Work, declared: Declared): Fresh {
   const { user } = declared;
-  if (user.id !== undefined && !isUuid(user.id)) throw new Failure('invalid_input', { field: 'id', problem: 'must be a UUID' });
-  const stored = user.passwordHash === undefined ? undefined : work.rooms.passwordTransfer.checkedHash(storedHash(user.passwordHash));
+  if (user.id !== undefined && !isUuid(user.id))
+    throw new Failure('invalid_input', { field: 'id', problem: 'must be a UUID' });
+  const stored =
+    user.passwordHash === undefined
+      ? undefined
+      : work.rooms.passwordTransfer.checkedHash(storedHash(user.passwordHash));
   return { ...declared, id: (user.id as UserId | undefined) ?? newId<UserId>(), values: checkedUser(user), stored };
 }
 
@@ -128,11 +145,20 @@ async function create(work: Work, fresh: readonly Fresh[]): Promise<void> {
   );
   const wanting = fresh.filter(({ user }) => (user.roles ?? []).length > 0);
   const tenantIds = [...new Set(wanting.map(({ site }) => site.tenantId))];
-  const roleIds = new Map((await rooms.access.rolesOfTenants(tx, tenantIds)).map(({ tenantId, role }) => [`${tenantId} ${role.name}`, role.id]));
+  const roleIds = new Map(
+    (await rooms.access.rolesOfTenants(tx, tenantIds)).map(({ tenantId, role }) => [
+      `${tenantId} ${role.name}`,
+      role.id,
+    ]),
+  );
   await rooms.access.grantRoles(
     tx,
     wanting.flatMap(({ site, id, user }) =>
-      user.roles!.map((name) => ({ tenantId: site.tenantId, userId: id, roleId: roleIds.get(`${site.tenantId} ${name}`)! })),
+      user.roles!.map((name) => ({
+        tenantId: site.tenantId,
+        userId: id,
+        roleId: roleIds.get(`${site.tenantId} ${name}`)!,
+      })),
     ),
   );
 }
@@ -142,7 +168,9 @@ async function setPasswords(work: Work, users: readonly (Declared & { id: UserId
   const { passwords } = work.rooms;
   for (const batch of batchesOf(users, HASHES)) {
     const ready = await Promise.all(
-      batch.map(({ site, path, user, id }) => judged(work, `${path}.password`, () => passwords.prepare(callOf(work, site), id, user.password!))),
+      batch.map(({ site, path, user, id }) =>
+        judged(work, `${path}.password`, () => passwords.prepare(callOf(work, site), id, user.password!)),
+      ),
     );
     for (const [index, { site, id, user }] of batch.entries()) {
       const one = ready[index];
@@ -167,7 +195,8 @@ async function reconcileUser(work: Work, present: Present): Promise<void> {
   const fields: string[] = changedFields(compared, there);
   const sameRoles = !user.roles || [...new Set(user.roles)].sort().join(' ') === [...present.roles].sort().join(' ');
   if (!sameRoles) fields.push('roles');
-  const newPassword = user.password !== undefined && !(stored && (await work.rooms.passwords.verify(stored, user.password)));
+  const newPassword =
+    user.password !== undefined && !(stored && (await work.rooms.passwords.verify(stored, user.password)));
   const newHash = user.passwordHash !== undefined && !stored;
   if (newPassword || newHash) fields.push('password');
   if (fields.length === 0) return;
@@ -181,13 +210,18 @@ async function change(work: Work, { site, path, user, there }: Present, fields: 
   const { rooms } = work;
   const call = callOf(work, site);
   await rooms.users.updateProfile(call, there.id, user);
-  if (fields.has('email')) await rooms.users.changeEmail(call, there.id, user.email, { verified: user.emailVerified ?? there.emailVerified });
+  if (fields.has('email'))
+    await rooms.users.changeEmail(call, there.id, user.email, { verified: user.emailVerified ?? there.emailVerified });
   await rooms.users.setVerified(call, there.id, { email: user.emailVerified, phone: user.phoneVerified });
   if (fields.has('roles')) await rooms.access.setUserRoles(call, there.id, user.roles!);
-  if (fields.has('password') && user.password !== undefined) await setPasswords(work, [{ site, path, user, emailCanonical: there.emailCanonical, id: there.id }]);
+  if (fields.has('password') && user.password !== undefined)
+    await setPasswords(work, [{ site, path, user, emailCanonical: there.emailCanonical, id: there.id }]);
   else if (fields.has('password')) {
     const stored = rooms.passwordTransfer.checkedHash(storedHash(user.passwordHash!));
-    await rooms.passwordTransfer.addAll(work.tx, [{ tenantId: site.tenantId, userId: there.id, stored, mustChange: user.mustChangePassword ?? false }]);
+    await rooms.passwordTransfer.addAll(work.tx, [
+      { tenantId: site.tenantId, userId: there.id, stored, mustChange: user.mustChangePassword ?? false },
+    ]);
   }
-  if (fields.has('status')) await (user.status === 'suspended' ? rooms.users.suspend(call, there.id) : rooms.users.reactivate(call, there.id));
+  if (fields.has('status'))
+    await (user.status === 'suspended' ? rooms.users.suspend(call, there.id) : rooms.users.reactivate(call, there.id));
 }

@@ -31,7 +31,8 @@ const invalid = (field: string, problem: string): never => {
 
 /** A new client with the defaults of its kind. @throws Failure `client_invalid` */
 export function checkedClient(draft: ClientDraft): ClientValues {
-  if (!/^[!-~]{1,128}$/.test(draft.clientId) || draft.clientId.includes(':')) return invalid('clientId', 'must be 1 to 128 printable characters, no colon');
+  if (!/^[!-~]{1,128}$/.test(draft.clientId) || draft.clientId.includes(':'))
+    return invalid('clientId', 'must be 1 to 128 printable characters, no colon');
   if (RESERVED.has(draft.clientId)) return invalid('clientId', 'is reserved');
   const metadata = defaultMetadata(draft.kind, draft);
   return assertSound({
@@ -96,8 +97,13 @@ function defaultMetadata(kind: ClientKind, fields: ClientFields): ClientMetadata
 function keptMetadata(metadata: ClientMetadata, change: ClientChange): ClientMetadata {
   const hadKeys = metadata['jwks'] !== undefined || metadata['jwks_uri'] !== undefined;
   const gainsKeys = !hadKeys && (change.jwks != null || change.jwksUri != null);
-  const method = gainsKeys && metadata['token_endpoint_auth_method'] !== 'none' ? { token_endpoint_auth_method: 'private_key_jwt' } : {};
-  const types = change.grantTypes && { response_types: change.grantTypes.includes('authorization_code') ? ['code'] : [] };
+  const method =
+    gainsKeys && metadata['token_endpoint_auth_method'] !== 'none'
+      ? { token_endpoint_auth_method: 'private_key_jwt' }
+      : {};
+  const types = change.grantTypes && {
+    response_types: change.grantTypes.includes('authorization_code') ? ['code'] : [],
+  };
   return withFields({ ...metadata, ...method, ...types }, change);
 }
 
@@ -117,25 +123,36 @@ function assertSound(client: ClientValues): ClientValues {
 
 function assertGrants({ kind, metadata }: ClientValues): void {
   const grants = metadata['grant_types'] as string[];
-  for (const grant of grants) if (!KINDS[kind].mayUse.includes(grant)) invalid('grantTypes', `${grant} is not for clients of kind ${kind}`);
+  for (const grant of grants)
+    if (!KINDS[kind].mayUse.includes(grant)) invalid('grantTypes', `${grant} is not for clients of kind ${kind}`);
   if (grants.length === 0) invalid('grantTypes', 'must name at least one');
-  if (grants.includes('refresh_token') && !grants.some((grant) => grant === 'authorization_code' || grant === DEVICE_GRANT)) {
+  if (
+    grants.includes('refresh_token') &&
+    !grants.some((grant) => grant === 'authorization_code' || grant === DEVICE_GRANT)
+  ) {
     invalid('grantTypes', 'refresh_token needs a grant that begins with a user');
   }
   const types = metadata['response_types'] as string[];
   if (types.some((type) => type !== 'code')) invalid('responseTypes', 'can only be code (RFC 9700 §2.1.2)');
-  if (types.includes('code') !== grants.includes('authorization_code')) invalid('responseTypes', 'and grantTypes contradict each other');
+  if (types.includes('code') !== grants.includes('authorization_code'))
+    invalid('responseTypes', 'and grantTypes contradict each other');
 }
 
 function assertAuthentication({ kind, metadata, profile, pkceRequired }: ClientValues): void {
   const method = metadata['token_endpoint_auth_method'];
   if (KINDS[kind].isPublic !== (method === 'none')) {
-    invalid('tokenEndpointAuthMethod', KINDS[kind].isPublic ? `must be none: a ${kind} client keeps no secret` : 'must not be none');
+    invalid(
+      'tokenEndpointAuthMethod',
+      KINDS[kind].isPublic ? `must be none: a ${kind} client keeps no secret` : 'must not be none',
+    );
   }
-  if (!pkceRequired && method === 'none') invalid('pkceRequired', 'cannot be off for a client without a secret (RFC 9700 §2.1.1)');
+  if (!pkceRequired && method === 'none')
+    invalid('pkceRequired', 'cannot be off for a client without a secret (RFC 9700 §2.1.1)');
   if (profile === 'fapi2') {
-    if (method !== 'private_key_jwt' && method !== 'self_signed_tls_client_auth') invalid('profile', 'fapi2 needs private_key_jwt or mutual TLS');
-    if (metadata['require_pushed_authorization_requests'] !== true) invalid('profile', 'fapi2 needs pushed authorization requests');
+    if (method !== 'private_key_jwt' && method !== 'self_signed_tls_client_auth')
+      invalid('profile', 'fapi2 needs private_key_jwt or mutual TLS');
+    if (metadata['require_pushed_authorization_requests'] !== true)
+      invalid('profile', 'fapi2 needs pushed authorization requests');
     if (!metadata['dpop_bound_access_tokens'] && !metadata['tls_client_certificate_bound_access_tokens']) {
       invalid('profile', 'fapi2 needs sender-constrained tokens (DPoP or mutual TLS)');
     }
@@ -143,7 +160,16 @@ function assertAuthentication({ kind, metadata, profile, pkceRequired }: ClientV
   }
 }
 
-const URLS = ['backchannel_logout_uri', 'jwks_uri', 'sector_identifier_uri', 'initiate_login_uri', 'client_uri', 'logo_uri', 'policy_uri', 'tos_uri'];
+const URLS = [
+  'backchannel_logout_uri',
+  'jwks_uri',
+  'sector_identifier_uri',
+  'initiate_login_uri',
+  'client_uri',
+  'logo_uri',
+  'policy_uri',
+  'tos_uri',
+];
 
 function assertUris({ kind, metadata }: ClientValues): void {
   for (const [name, field] of [
@@ -158,18 +184,26 @@ function assertUris({ kind, metadata }: ClientValues): void {
     }
   }
   const wantsCode = (metadata['grant_types'] as string[]).includes('authorization_code');
-  if (wantsCode && (metadata['redirect_uris'] as string[]).length === 0) invalid('redirectUris', 'are needed for authorization_code');
+  if (wantsCode && (metadata['redirect_uris'] as string[]).length === 0)
+    invalid('redirectUris', 'are needed for authorization_code');
   for (const name of URLS) {
     const url = metadata[name];
-    if (url !== undefined && !isWebUrl(String(url), LIMITS.redirectUriChars)) invalid(name, 'must be an https URL without a fragment');
+    if (url !== undefined && !isWebUrl(String(url), LIMITS.redirectUriChars))
+      invalid(name, 'must be an https URL without a fragment');
   }
 }
 
 function assertReach({ apiScopes, allowedOrigins, allowedIps, rateLimitPerMinute }: ClientValues): void {
-  if (apiScopes && (apiScopes.length > LIMITS.apiScopes || !apiScopes.every(isScopeToken))) invalid('scopes', 'must be scope tokens (RFC 6749 §3.3)');
-  if (allowedOrigins.length > LIMITS.allowedOrigins || !allowedOrigins.every(isOrigin)) invalid('allowedOrigins', 'must be origins, as https://app.example');
-  if (allowedIps.length > LIMITS.allowedIps || !allowedIps.every(isNetwork)) invalid('allowedIps', 'must be addresses or CIDRs');
-  if (rateLimitPerMinute !== null && (!Number.isInteger(rateLimitPerMinute) || rateLimitPerMinute < 1 || rateLimitPerMinute > 1_000_000)) {
+  if (apiScopes && (apiScopes.length > LIMITS.apiScopes || !apiScopes.every(isScopeToken)))
+    invalid('scopes', 'must be scope tokens (RFC 6749 §3.3)');
+  if (allowedOrigins.length > LIMITS.allowedOrigins || !allowedOrigins.every(isOrigin))
+    invalid('allowedOrigins', 'must be origins, as https://app.example');
+  if (allowedIps.length > LIMITS.allowedIps || !allowedIps.every(isNetwork))
+    invalid('allowedIps', 'must be addresses or CIDRs');
+  if (
+    rateLimitPerMinute !== null &&
+    (!Number.isInteger(rateLimitPerMinute) || rateLimitPerMinute < 1 || rateLimitPerMinute > 1_000_000)
+  ) {
     invalid('rateLimitPerMinute', 'must be 1 to 1000000');
   }
 }
@@ -184,7 +218,10 @@ function isNetwork(text: string): boolean {
 /** A secret that somebody brings along: long enough, and of characters a form can carry (RFC 6749 §A.2). */
 export function checkedSecret(secret: string): string {
   if (secret.length < LIMITS.clientSecretMinChars || secret.length > LIMITS.clientSecretMaxChars) {
-    return invalid('clientSecret', `must have ${LIMITS.clientSecretMinChars} to ${LIMITS.clientSecretMaxChars} characters`);
+    return invalid(
+      'clientSecret',
+      `must have ${LIMITS.clientSecretMinChars} to ${LIMITS.clientSecretMaxChars} characters`,
+    );
   }
   return /^[\x21-\x7e]+$/.test(secret) ? secret : invalid('clientSecret', 'must be printable ASCII without spaces');
 }

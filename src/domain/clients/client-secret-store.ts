@@ -2,7 +2,14 @@ import type { OperatorCall, TenantCall } from '../../kernel/call.ts';
 import { newId, type TenantId } from '../../kernel/ids.ts';
 import type { ClientSecret } from './client.ts';
 
-type Row = { tenant_id: TenantId; client_id: string; id: string; hash: Buffer; created_at: Date; expires_at: Date | null };
+type Row = {
+  tenant_id: TenantId;
+  client_id: string;
+  id: string;
+  hash: Buffer;
+  created_at: Date;
+  expires_at: Date | null;
+};
 
 export type NewSecret = { tenantId: TenantId; clientId: string; hash: Buffer; expiresAt: Date | null };
 

@@ -17,11 +17,20 @@ export type Rotation = { overlapSeconds?: number | undefined; secret?: string | 
  * The secrets of clients: kept as HMAC-SHA-256 under a key of the tenant, so that a copy of the database holds nothing
  * to log in with, nor anything to try guesses on. Part of the client service.
  */
-export function createClientSecrets({ audit, tenantKeys }: { audit: AuditService; tenantKeys: Pick<TenantKeyService, 'keyFor'> }) {
+export function createClientSecrets({
+  audit,
+  tenantKeys,
+}: {
+  audit: AuditService;
+  tenantKeys: Pick<TenantKeyService, 'keyFor'>;
+}) {
   const target = (clientId: string) => ({ target: `client:${clientId}` });
 
   /** Adds secrets of clients of several tenants, in the caller's transaction. */
-  async function insertSecrets(tx: OperatorCall, secrets: readonly { tenantId: TenantId; clientId: string; secret: string }[]): Promise<void> {
+  async function insertSecrets(
+    tx: OperatorCall,
+    secrets: readonly { tenantId: TenantId; clientId: string; secret: string }[],
+  ): Promise<void> {
     const rows: secretStore.NewSecret[] = [];
     for (const { tenantId, clientId, secret } of secrets) {
       const key = await tenantKeys.keyFor({ ...tx, tenantId }, 'client-secret');
@@ -33,7 +42,8 @@ export function createClientSecrets({ audit, tenantKeys }: { audit: AuditService
   async function lockSecretClient(tx: TenantCall, clientId: string): Promise<void> {
     const client = await store.lock(tx, clientId);
     if (!client) throw new Failure('client_not_found', { clientId });
-    if (!usesSecret(client.metadata)) throw new Failure('client_invalid', { field: 'clientSecret', problem: 'the client uses none' });
+    if (!usesSecret(client.metadata))
+      throw new Failure('client_invalid', { field: 'clientSecret', problem: 'the client uses none' });
   }
 
   return {
@@ -53,7 +63,8 @@ export function createClientSecrets({ audit, tenantKeys }: { audit: AuditService
       return inTransaction(call, async (tx) => {
         await lockSecretClient(tx, clientId);
         const live = await secretStore.listLive(tx, clientId);
-        if (live.length >= LIMITS.liveClientSecrets) throw new Failure('conflict', { problem: 'the client has too many secrets' });
+        if (live.length >= LIMITS.liveClientSecrets)
+          throw new Failure('conflict', { problem: 'the client has too many secrets' });
         await insertSecrets(tx, [{ tenantId: tx.tenantId, clientId, secret }]);
         await audit.record(tx, 'client.credential_added', target(clientId));
         return secret;
@@ -66,9 +77,16 @@ export function createClientSecrets({ audit, tenantKeys }: { audit: AuditService
      *
      * @throws Failure `client_not_found`, `client_invalid`, `invalid_input`
      */
-    async rotateSecret(call: TenantCall, clientId: string, { overlapSeconds = 0, secret: given }: Rotation = {}): Promise<{ secret: string; overlapUntil: Date }> {
+    async rotateSecret(
+      call: TenantCall,
+      clientId: string,
+      { overlapSeconds = 0, secret: given }: Rotation = {},
+    ): Promise<{ secret: string; overlapUntil: Date }> {
       if (!Number.isInteger(overlapSeconds) || overlapSeconds < 0 || overlapSeconds > LIMITS.secretOverlapSeconds) {
-        throw new Failure('invalid_input', { field: 'overlapSeconds', problem: `must be 0 to ${LIMITS.secretOverlapSeconds}` });
+        throw new Failure('invalid_input', {
+          field: 'overlapSeconds',
+          problem: `must be 0 to ${LIMITS.secretOverlapSeconds}`,
+        });
       }
       const secret = given === undefined ? randomToken() : checkedSecret(given);
       return inTransaction(call, async (tx) => {

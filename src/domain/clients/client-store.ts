@@ -90,7 +90,10 @@ const SECRETS = `
 type RowWithSecrets = Row & { secret_hashes: string[]; secrets_until: Date | null };
 
 /** Writes clients of any tenants whose id is free there, and returns those. One statement. */
-export async function insert({ db, now }: OperatorCall, clients: readonly (ClientValues & { tenantId: TenantId })[]): Promise<OwnedClient[]> {
+export async function insert(
+  { db, now }: OperatorCall,
+  clients: readonly (ClientValues & { tenantId: TenantId })[],
+): Promise<OwnedClient[]> {
   const rows = await db<Row>('clients')
     .insert(
       clients.map((client) => ({
@@ -108,13 +111,18 @@ export async function insert({ db, now }: OperatorCall, clients: readonly (Clien
 }
 
 export async function find({ db, tenantId }: TenantCall, clientId: string): Promise<Client | undefined> {
-  const row = await db<Row>('clients').where({ tenant_id: tenantId, client_id: clientId }).first(...COLUMNS);
+  const row = await db<Row>('clients')
+    .where({ tenant_id: tenantId, client_id: clientId })
+    .first(...COLUMNS);
   return row && toClient(row);
 }
 
 /** Like `find`, and holds the row until the transaction ends. */
 export async function lock({ db, tenantId }: TenantCall, clientId: string): Promise<Client | undefined> {
-  const row = await db<Row>('clients').where({ tenant_id: tenantId, client_id: clientId }).forUpdate().first(...COLUMNS);
+  const row = await db<Row>('clients')
+    .where({ tenant_id: tenantId, client_id: clientId })
+    .forUpdate()
+    .first(...COLUMNS);
   return row && toClient(row);
 }
 
@@ -127,7 +135,10 @@ export type ClientWithSecrets = {
 };
 
 /** A client and the hashes of the secrets that are good now, in one statement. */
-export async function findWithSecrets({ db, tenantId, now }: TenantCall, clientId: string): Promise<ClientWithSecrets | undefined> {
+export async function findWithSecrets(
+  { db, tenantId, now }: TenantCall,
+  clientId: string,
+): Promise<ClientWithSecrets | undefined> {
   const [row] = await db('clients as c')
     .where({ 'c.tenant_id': tenantId, 'c.client_id': clientId })
     .select<RowWithSecrets[]>([...COLUMNS, db.raw(SECRETS, [now, now])]);
@@ -157,7 +168,12 @@ export async function list(
 ): Promise<{ items: Client[]; total: number }> {
   const all = db<Row>('clients').where({ tenant_id: tenantId });
   const [rows, count] = await Promise.all([
-    all.clone().orderBy('client_id').offset(offset).limit(limit).select(...COLUMNS),
+    all
+      .clone()
+      .orderBy('client_id')
+      .offset(offset)
+      .limit(limit)
+      .select(...COLUMNS),
     all.clone().count<{ count: string }[]>('* as count'),
   ]);
   return { items: rows.map(toClient), total: Number(count[0]!.count) };
@@ -165,7 +181,9 @@ export async function list(
 
 /** How many clients of the tenant registered themselves. */
 export async function countRegistered({ db, tenantId }: TenantCall): Promise<number> {
-  const [row] = await db<Row>('clients').where({ tenant_id: tenantId, registered: true }).count<{ count: string }[]>('* as count');
+  const [row] = await db<Row>('clients')
+    .where({ tenant_id: tenantId, registered: true })
+    .count<{ count: string }[]>('* as count');
   return Number(row!.count);
 }
 

@@ -58,4 +58,5 @@ export type ClientChange = ClientFields & { kind?: ClientKind | undefined };
 export type ClientSecret = { id: string; createdAt: Date; expiresAt: Date | null };
 
 /** Whether the client proves itself by a shared secret; the core takes both ways for each such client. */
-export const usesSecret = (metadata: ClientMetadata): boolean => /^client_secret_/.test(String(metadata['token_endpoint_auth_method']));
+export const usesSecret = (metadata: ClientMetadata): boolean =>
+  /^client_secret_/.test(String(metadata['token_endpoint_auth_method']));

@@ -12,7 +12,8 @@ export function redirectUriProblem(raw: string, { native }: { native: boolean })
   if (url.username !== '' || url.password !== '') return 'names a user';
   if (/(^|\/)(\.|%2e){1,2}(\/|$)/i.test(raw.split('?')[0]!)) return 'has a dot segment';
   if (url.protocol === 'https:') return undefined;
-  if (url.protocol === 'http:') return isLoopbackHost(url.hostname) ? undefined : 'is plain http outside of this machine';
+  if (url.protocol === 'http:')
+    return isLoopbackHost(url.hostname) ? undefined : 'is plain http outside of this machine';
   if (!native) return 'must be https';
   // RFC 8252 §7.1: a domain name backwards. Script and data schemes have no dot.
   return url.protocol.includes('.') ? undefined : 'has a scheme that is no domain name backwards (RFC 8252 §7.1)';

@@ -1,5 +1,4 @@
-import type { TenantCall } from '../../kernel/call.ts';
-import type { OperatorCall } from '../../kernel/call.ts';
+import type { OperatorCall, TenantCall } from '../../kernel/call.ts';
 import type { TenantId } from '../../kernel/ids.ts';
 
 export type SealedDataKey = { tenantId: TenantId; version: number; masterKeyId: string; sealed: Buffer };
@@ -15,7 +14,10 @@ const toKey = (row: Row): SealedDataKey => ({
 
 /** The tenant's newest data key. */
 export async function find({ db, tenantId }: TenantCall): Promise<SealedDataKey | undefined> {
-  const row = await db<Row>('tenant_data_keys').where({ tenant_id: tenantId }).orderBy('version', 'desc').first(...COLUMNS);
+  const row = await db<Row>('tenant_data_keys')
+    .where({ tenant_id: tenantId })
+    .orderBy('version', 'desc')
+    .first(...COLUMNS);
   return row && toKey(row);
 }
 
@@ -30,7 +32,11 @@ export async function add({ db, now }: TenantCall, key: SealedDataKey): Promise<
 }
 
 /** Locks a batch of keys that another master key sealed; those that another node works on are passed over. */
-export async function lockSealedUnderOther({ db }: OperatorCall, masterKeyId: string, limit: number): Promise<SealedDataKey[]> {
+export async function lockSealedUnderOther(
+  { db }: OperatorCall,
+  masterKeyId: string,
+  limit: number,
+): Promise<SealedDataKey[]> {
   const rows = await db<Row>('tenant_data_keys')
     .whereNot({ master_key_id: masterKeyId })
     .orderBy('tenant_id')

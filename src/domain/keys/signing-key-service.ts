@@ -25,10 +25,29 @@ type Audit = { record(tx: TenantCall, action: string, about?: { target?: string;
  * until all it signed is dead, so a verifier that caches never meets a key it cannot find.
  */
 export function createSigningKeyService({ tenantKeys, audit }: { tenantKeys: TenantKeyService; audit: Audit }) {
-  async function addKey(tx: TenantCall, alg: SigningAlg, status: 'next' | 'active', made: Awaited<ReturnType<typeof generateSigningKey>>) {
-    const sealed = seal(await tenantKeys.keyFor(tx, 'seal'), place(tx, made.kid), Buffer.from(JSON.stringify(made.privateJwk)));
-    await store.add(tx, { kid: made.kid, alg, status, publicJwk: made.publicJwk, sealed, activatedAt: status === 'active' ? tx.now : undefined });
-    await audit.record(tx, `signing_key.${status === 'active' ? 'activated' : 'published'}`, { target: made.kid, details: { alg } });
+  async function addKey(
+    tx: TenantCall,
+    alg: SigningAlg,
+    status: 'next' | 'active',
+    made: Awaited<ReturnType<typeof generateSigningKey>>,
+  ) {
+    const sealed = seal(
+      await tenantKeys.keyFor(tx, 'seal'),
+      place(tx, made.kid),
+      Buffer.from(JSON.stringify(made.privateJwk)),
+    );
+    await store.add(tx, {
+      kid: made.kid,
+      alg,
+      status,
+      publicJwk: made.publicJwk,
+      sealed,
+      activatedAt: status === 'active' ? tx.now : undefined,
+    });
+    await audit.record(tx, `signing_key.${status === 'active' ? 'activated' : 'published'}`, {
+      target: made.kid,
+      details: { alg },
+    });
   }
 
   async function open(call: TenantCall, keys: readonly store.SealedSigningKey[]): Promise<SigningKey[]> {
@@ -83,7 +102,9 @@ export function createSigningKeyService({ tenantKeys, audit }: { tenantKeys: Ten
       await inTransaction(call, async (tx) => {
         await store.lockTenant(tx);
         const keys = await store.list(tx);
-        for (const next of keys.filter((key) => key.status === 'next' && key.createdAt <= before(tx.now, PUBLISH_BEFORE_USE))) {
+        for (const next of keys.filter(
+          (key) => key.status === 'next' && key.createdAt <= before(tx.now, PUBLISH_BEFORE_USE),
+        )) {
           await store.retire(tx, next.alg);
           await store.activate(tx, next.kid);
           await audit.record(tx, 'signing_key.activated', { target: next.kid, details: { alg: next.alg } });
@@ -92,7 +113,8 @@ export function createSigningKeyService({ tenantKeys, audit }: { tenantKeys: Ten
       });
       const old = before(call.now, ROTATE_AFTER);
       const keys = await inTransaction(call, (tx) => store.list(tx));
-      if (keys.some((key) => key.status === 'active' && key.activatedAt && key.activatedAt < old)) await this.rotate(call);
+      if (keys.some((key) => key.status === 'active' && key.activatedAt && key.activatedAt < old))
+        await this.rotate(call);
     },
 
     /** `advance` for every tenant where something is due; at most `limit` of them. */

@@ -71,7 +71,9 @@ export async function retire({ db, tenantId, now }: TenantCall, alg: SigningAlg)
 }
 
 export async function activate({ db, tenantId, now }: TenantCall, kid: string): Promise<void> {
-  await db('signing_keys').where({ tenant_id: tenantId, kid, status: 'next' }).update({ status: 'active', activated_at: now });
+  await db('signing_keys')
+    .where({ tenant_id: tenantId, kid, status: 'next' })
+    .update({ status: 'active', activated_at: now });
 }
 
 export async function removeRetired({ db, tenantId }: TenantCall, before: Date): Promise<number> {

@@ -7,12 +7,25 @@ import { deriveKey, seal, sha256, unseal } from '../../kernel/secret.ts';
 import * as store from './data-key-store.ts';
 
 /** What a tenant's key is for. Each has a key of its own, derived from the tenant's data key. */
-export type KeyPurpose = 'seal' | 'cookie' | 'csrf' | 'refresh-chain' | 'client-secret' | 'pairwise' | 'dpop-nonce' | 'user-code' | 'device' | 'cursor';
+export type KeyPurpose =
+  | 'seal'
+  | 'cookie'
+  | 'csrf'
+  | 'refresh-chain'
+  | 'client-secret'
+  | 'pairwise'
+  | 'dpop-nonce'
+  | 'user-code'
+  | 'device'
+  | 'cursor';
 
 const BATCH = 500;
 
 /** A master key's name: tells keys apart without telling anything of them. */
-const idOf = (masterKey: Buffer) => sha256(`master-key-id:${masterKey.toString('base64url')}`).toString('hex').slice(0, 16);
+const idOf = (masterKey: Buffer) =>
+  sha256(`master-key-id:${masterKey.toString('base64url')}`)
+    .toString('hex')
+    .slice(0, 16);
 
 /**
  * The envelope: each tenant has one random data key, sealed under a master key. All other keys of the tenant are derived

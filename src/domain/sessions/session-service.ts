@@ -14,14 +14,19 @@ export function createSessionService({ audit }: { audit: AuditService }) {
     return inTransaction(call, async (tx) => {
       await store.queueLogouts(tx, which);
       const ended = await store.remove(tx, which);
-      for (const uid of ended) await audit.record(tx, 'session.ended', { target: uid, details: { reason, ...(target && { userId: target }) } });
+      for (const uid of ended)
+        await audit.record(tx, 'session.ended', {
+          target: uid,
+          details: { reason, ...(target && { userId: target }) },
+        });
       return ended.length;
     });
   }
 
   return {
     /** A user's live sessions, the latest first. */
-    list: (call: TenantCall, userId: UserId): Promise<Session[]> => inTransaction(call, (tx) => store.listOf(tx, userId)),
+    list: (call: TenantCall, userId: UserId): Promise<Session[]> =>
+      inTransaction(call, (tx) => store.listOf(tx, userId)),
 
     /**
      * Ends one session of a user.
@@ -43,7 +48,12 @@ export function createSessionService({ audit }: { audit: AuditService }) {
      *
      * @returns how many sessions ended
      */
-    async endAll(call: TenantCall, userId: UserId, reason: SessionEnd = 'sign_out_everywhere', except?: string): Promise<number> {
+    async endAll(
+      call: TenantCall,
+      userId: UserId,
+      reason: SessionEnd = 'sign_out_everywhere',
+      except?: string,
+    ): Promise<number> {
       return inTransaction(call, async (tx) => {
         const count = await end(tx, { userId, ...(except !== undefined && { except }) }, reason, userId);
         if (except === undefined) await store.removeGrants(tx, userId);

@@ -16,4 +16,12 @@ export type Session = {
 };
 
 /** Why a session ended; stands in the audit trail. */
-export type SessionEnd = 'sign_out' | 'sign_out_everywhere' | 'revoked' | 'user_suspended' | 'user_deactivated' | 'password_changed' | 'refresh_replay' | 'account_switched';
+export type SessionEnd =
+  | 'sign_out'
+  | 'sign_out_everywhere'
+  | 'revoked'
+  | 'user_suspended'
+  | 'user_deactivated'
+  | 'password_changed'
+  | 'refresh_replay'
+  | 'account_switched';

@@ -70,7 +70,9 @@ export const DEFAULT_SETTINGS: TenantSettings = {
   claims: { conformIdTokenClaims: true },
 };
 
-type Sparse<T> = { [Key in keyof T]?: (NonNullable<T[Key]> extends object ? Sparse<NonNullable<T[Key]>> : T[Key]) | undefined };
+type Sparse<T> = {
+  [Key in keyof T]?: (NonNullable<T[Key]> extends object ? Sparse<NonNullable<T[Key]>> : T[Key]) | undefined;
+};
 type Erasable<T> = {
   [Key in keyof T]?: (NonNullable<T[Key]> extends object ? Erasable<NonNullable<T[Key]>> : T[Key] | null) | undefined;
 };
@@ -81,8 +83,9 @@ export type OwnSettings = Sparse<TenantSettings>;
 /** A change of settings: a value sets, null goes back to the default, what is left out stays. */
 export type SettingsChange = Erasable<TenantSettings>;
 
-type Leaf<T> = { [Key in keyof T & string]-?: NonNullable<T[Key]> extends object ? `${Key}.${Leaf<NonNullable<T[Key]>>}` : Key }[keyof T &
-  string];
+type Leaf<T> = {
+  [Key in keyof T & string]-?: NonNullable<T[Key]> extends object ? `${Key}.${Leaf<NonNullable<T[Key]>>}` : Key;
+}[keyof T & string];
 
 /** The value as it is stored, or undefined when it is not allowed. */
 type Rule = (value: unknown) => unknown;
@@ -139,7 +142,9 @@ const isGroup = (value: unknown): value is Record<string, unknown> =>
 /** `{ tokens: { idTokenSeconds: 60 } }` as `tokens.idTokenSeconds` and 60; settings have two levels. */
 function leavesOf(settings: object): [path: string, value: unknown][] {
   return Object.entries(settings).flatMap(([key, value]) =>
-    isGroup(value) ? Object.entries(value).map(([inner, item]): [string, unknown] => [`${key}.${inner}`, item]) : [[key, value] as [string, unknown]],
+    isGroup(value)
+      ? Object.entries(value).map(([inner, item]): [string, unknown] => [`${key}.${inner}`, item])
+      : [[key, value] as [string, unknown]],
   );
 }
 
@@ -172,7 +177,8 @@ export function changeSettings(own: OwnSettings, change: SettingsChange): OwnSet
     const rule = Object.hasOwn(RULES, path) ? RULES[path as Leaf<TenantSettings>] : undefined;
     if (!rule) throw new Failure('invalid_input', { field: `settings.${path}`, problem: 'is no setting' });
     const stored = value === null ? null : rule(value);
-    if (stored === undefined) throw new Failure('invalid_input', { field: `settings.${path}`, problem: 'has a value that is not allowed' });
+    if (stored === undefined)
+      throw new Failure('invalid_input', { field: `settings.${path}`, problem: 'has a value that is not allowed' });
     if (stored === null) leaves.delete(path);
     else leaves.set(path, stored);
   }
@@ -186,6 +192,9 @@ function assertConsistent({ password, sessions }: TenantSettings): void {
     throw new Failure('invalid_input', { field: 'settings.password.minLength', problem: 'is above the maximum' });
   }
   if (sessions.idleSeconds > sessions.absoluteSeconds) {
-    throw new Failure('invalid_input', { field: 'settings.sessions.idleSeconds', problem: 'is above the absolute end' });
+    throw new Failure('invalid_input', {
+      field: 'settings.sessions.idleSeconds',
+      problem: 'is above the absolute end',
+    });
   }
 }

@@ -21,7 +21,11 @@ export type DirectoryRow = {
 };
 
 /** All that a node needs to answer for one tenant, in one statement. `by` is a column of ours, never input. */
-export async function find({ db }: OperatorCall, by: 'id' | 'slug' | 'domain', value: string): Promise<DirectoryRow | undefined> {
+export async function find(
+  { db }: OperatorCall,
+  by: 'id' | 'slug' | 'domain',
+  value: string,
+): Promise<DirectoryRow | undefined> {
   const where = {
     id: 't.id = ?::uuid',
     slug: 't.slug = ?',

@@ -42,11 +42,20 @@ export function createTenantDirectory({ tenantKeys }: { tenantKeys: TenantKeySer
   const unknown = new LRUCache<Key, true>({ max: LIMITS.unknownTenants });
   let generation = 0;
 
-  async function load(call: OperatorCall, by: 'id' | 'slug' | 'domain', value: string): Promise<DirectoryTenant | undefined> {
+  async function load(
+    call: OperatorCall,
+    by: 'id' | 'slug' | 'domain',
+    value: string,
+  ): Promise<DirectoryTenant | undefined> {
     const row = await inOperatorTransaction(call, (tx) => store.find(tx, by, value));
     if (!row?.data_key || row.status === 'deleted') return undefined;
     const { version, master_key_id: masterKeyId, sealed } = row.data_key;
-    const keyFor = tenantKeys.openDataKey({ tenantId: row.id, version, masterKeyId, sealed: Buffer.from(sealed, 'hex') });
+    const keyFor = tenantKeys.openDataKey({
+      tenantId: row.id,
+      version,
+      masterKeyId,
+      sealed: Buffer.from(sealed, 'hex'),
+    });
     const derived = new Map<KeyPurpose, Buffer>();
     return {
       id: row.id,
@@ -73,7 +82,11 @@ export function createTenantDirectory({ tenantKeys }: { tenantKeys: TenantKeySer
   }
 
   /** Loads once for all who ask at the same time; what a change overtook is not kept. */
-  async function resolve(call: OperatorCall, by: 'id' | 'slug' | 'domain', value: string): Promise<DirectoryTenant | undefined> {
+  async function resolve(
+    call: OperatorCall,
+    by: 'id' | 'slug' | 'domain',
+    value: string,
+  ): Promise<DirectoryTenant | undefined> {
     const key = `${by}:${value}` as Key;
     if (unknown.has(key)) return undefined;
     const id = await ids.get(key);
@@ -81,7 +94,10 @@ export function createTenantDirectory({ tenantKeys }: { tenantKeys: TenantKeySer
     if (kept) return kept;
     const before = generation;
     const loading = load(call, by, value);
-    ids.set(key, loading.then((tenant) => tenant?.id));
+    ids.set(
+      key,
+      loading.then((tenant) => tenant?.id),
+    );
     try {
       const tenant = await loading;
       if (before !== generation || !tenant) ids.delete(key);

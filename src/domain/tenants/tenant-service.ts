@@ -1,4 +1,4 @@
-import { type OperatorCall, type TenantCall, inOperatorTransaction, inTransaction } from '../../kernel/call.ts';
+import { inOperatorTransaction, inTransaction, type OperatorCall, type TenantCall } from '../../kernel/call.ts';
 import { Failure } from '../../kernel/failure.ts';
 import { newId, type TenantId } from '../../kernel/ids.ts';
 import { LIMITS } from '../../kernel/limits.ts';
@@ -23,7 +23,11 @@ import {
 } from './tenant.ts';
 import * as store from './tenant-store.ts';
 
-export type TenantServiceDeps = { audit: AuditService; access: AccessService; tenantKeys: Pick<TenantKeyService, 'create'> };
+export type TenantServiceDeps = {
+  audit: AuditService;
+  access: AccessService;
+  tenantKeys: Pick<TenantKeyService, 'create'>;
+};
 
 /**
  * Tenants. Work across them takes an `OperatorCall`; work on one takes a call of that tenant. Who may do it is asked by
@@ -58,7 +62,10 @@ export function createTenantService({ audit, access, tenantKeys }: TenantService
       );
       if (values.length === 0) return tenant;
       const changed = await store.update(tx, Object.fromEntries(values));
-      await audit.record(tx, action, { target: `tenant:${tenant.slug}`, details: { changed: values.map(([key]) => key) } });
+      await audit.record(tx, action, {
+        target: `tenant:${tenant.slug}`,
+        details: { changed: values.map(([key]) => key) },
+      });
       return changed;
     });
   }
@@ -95,7 +102,10 @@ export function createTenantService({ audit, access, tenantKeys }: TenantService
      *
      * @throws Failure `slug_taken` when another tenant has the slug
      */
-    async ensurePlatform(call: OperatorCall, draft: { slug: string; name: string }): Promise<{ tenant: Tenant; created: boolean }> {
+    async ensurePlatform(
+      call: OperatorCall,
+      draft: { slug: string; name: string },
+    ): Promise<{ tenant: Tenant; created: boolean }> {
       return inOperatorTransaction(call, async (tx) => {
         const known = await store.findPlatform(tx);
         if (known) return { tenant: known, created: false };
@@ -122,10 +132,14 @@ export function createTenantService({ audit, access, tenantKeys }: TenantService
       store.findBySlugs(tx, slugs, options),
 
     /** Up to `limit` slugs after `after`, in order, in the caller's transaction. */
-    slugsAfter: (tx: OperatorCall, after: string, limit: number): Promise<string[]> => store.slugsAfter(tx, after, limit),
+    slugsAfter: (tx: OperatorCall, after: string, limit: number): Promise<string[]> =>
+      store.slugsAfter(tx, after, limit),
 
     /** A page of tenants by slug. @throws Failure `invalid_input` */
-    async list(call: OperatorCall, { search, type, status, ...query }: PageQuery & store.TenantFilter = {}): Promise<Page<Tenant>> {
+    async list(
+      call: OperatorCall,
+      { search, type, status, ...query }: PageQuery & store.TenantFilter = {},
+    ): Promise<Page<Tenant>> {
       const window = pageWindow(query);
       const filter = { type, status, search: search === undefined ? undefined : likePattern(search) };
       const { items, total } = await inOperatorTransaction(call, (tx) => store.list(tx, filter, window));
@@ -153,7 +167,9 @@ export function createTenantService({ audit, access, tenantKeys }: TenantService
      * @throws Failure `tenant_not_found`, `invalid_input`
      */
     updateSettings: (call: TenantCall, settings: SettingsChange): Promise<Tenant> =>
-      change(call, 'tenant.settings_updated', ({ ownSettings }) => ({ ownSettings: changeSettings(ownSettings, settings) })),
+      change(call, 'tenant.settings_updated', ({ ownSettings }) => ({
+        ownSettings: changeSettings(ownSettings, settings),
+      })),
 
     /**
      * Shuts a tenant: its issuer and every token of it stop at once on all nodes, and nothing is lost. Suspending twice
@@ -188,7 +204,8 @@ export function createTenantService({ audit, access, tenantKeys }: TenantService
         const claimed = await store.listDomains(tx);
         const known = claimed.find((one) => one.domain === domain);
         if (known) return known;
-        if (claimed.length >= LIMITS.tenantDomains) throw new Failure('conflict', { problem: 'the tenant has too many domains' });
+        if (claimed.length >= LIMITS.tenantDomains)
+          throw new Failure('conflict', { problem: 'the tenant has too many domains' });
         await store.insertDomains(tx, [{ tenantId: tx.tenantId, domain, verified: false }]);
         await audit.record(tx, 'tenant.domain_added', { target: `tenant:${slug}`, details: { domain } });
         return { domain, verifiedAt: null };
@@ -224,11 +241,18 @@ export function createTenantService({ audit, access, tenantKeys }: TenantService
     },
 
     /** Claims of several tenants in one statement, in the caller's transaction. @throws Failure `domain_taken` */
-    async addDomains(tx: OperatorCall, domains: readonly { tenantId: TenantId; domain: string; verified: boolean }[]): Promise<void> {
+    async addDomains(
+      tx: OperatorCall,
+      domains: readonly { tenantId: TenantId; domain: string; verified: boolean }[],
+    ): Promise<void> {
       await orTaken(domains.map(({ domain }) => domain).join(', '), () => store.insertDomains(tx, domains));
       await audit.recordAll(
         tx,
-        domains.map(({ tenantId, domain, verified }) => ({ tenantId, action: 'tenant.domain_added', details: { domain, verified } })),
+        domains.map(({ tenantId, domain, verified }) => ({
+          tenantId,
+          action: 'tenant.domain_added',
+          details: { domain, verified },
+        })),
       );
     },
   };
@@ -248,7 +272,8 @@ async function orTaken<T>(domain: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    if ((error as { constraint?: string }).constraint === 'tenant_domains_verified') throw new Failure('domain_taken', { domain });
+    if ((error as { constraint?: string }).constraint === 'tenant_domains_verified')
+      throw new Failure('domain_taken', { domain });
     throw error;
   }
 }

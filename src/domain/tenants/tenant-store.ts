@@ -34,7 +34,10 @@ const toTenant = (row: Row): Tenant => ({
 const toDomain = (row: DomainRow): TenantDomain => ({ domain: row.domain, verifiedAt: row.verified_at });
 
 /** Writes tenants whose slug is free, and returns those; the others are left out. One statement. */
-export async function insert({ db, now }: OperatorCall, tenants: readonly (NewTenant & { id: TenantId })[]): Promise<Tenant[]> {
+export async function insert(
+  { db, now }: OperatorCall,
+  tenants: readonly (NewTenant & { id: TenantId })[],
+): Promise<Tenant[]> {
   const rows = await db<Row>('tenants')
     .insert(
       tenants.map(({ ownSettings, ...tenant }) => ({
@@ -51,22 +54,37 @@ export async function insert({ db, now }: OperatorCall, tenants: readonly (NewTe
 }
 
 export async function find({ db }: OperatorCall, id: TenantId): Promise<Tenant | undefined> {
-  const row = await db<Row>('tenants').where({ id }).first(...COLUMNS);
+  const row = await db<Row>('tenants')
+    .where({ id })
+    .first(...COLUMNS);
   return row && toTenant(row);
 }
 
 export async function findPlatform({ db }: OperatorCall): Promise<Tenant | undefined> {
-  const row = await db<Row>('tenants').where({ type: 'platform' }).first(...COLUMNS);
+  const row = await db<Row>('tenants')
+    .where({ type: 'platform' })
+    .first(...COLUMNS);
   return row && toTenant(row);
 }
 
 /** Those that exist of the named ones; `lock` holds them until the transaction ends. */
-export async function findBySlugs({ db }: OperatorCall, slugs: readonly string[], { lock = false } = {}): Promise<Tenant[]> {
-  const query = db<Row>('tenants').whereRaw('slug = any(?::text[])', [[...slugs]]).orderBy('slug').select(...COLUMNS);
+export async function findBySlugs(
+  { db }: OperatorCall,
+  slugs: readonly string[],
+  { lock = false } = {},
+): Promise<Tenant[]> {
+  const query = db<Row>('tenants')
+    .whereRaw('slug = any(?::text[])', [[...slugs]])
+    .orderBy('slug')
+    .select(...COLUMNS);
   return (await (lock ? query.forNoKeyUpdate() : query)).map(toTenant);
 }
 
-export type TenantFilter = { type?: TenantType | undefined; status?: TenantStatus | undefined; search?: string | undefined };
+export type TenantFilter = {
+  type?: TenantType | undefined;
+  status?: TenantStatus | undefined;
+  search?: string | undefined;
+};
 
 /** A page of tenants by slug, and how many there are in all. */
 export async function list(
@@ -80,7 +98,12 @@ export async function list(
     if (search) where.whereRaw(`(slug ilike :like escape '\\' or name ilike :like escape '\\')`, { like: search });
   });
   const [rows, count] = await Promise.all([
-    filtered.clone().orderBy('slug').offset(offset).limit(limit).select(...COLUMNS),
+    filtered
+      .clone()
+      .orderBy('slug')
+      .offset(offset)
+      .limit(limit)
+      .select(...COLUMNS),
     filtered.clone().count<{ count: string }[]>('* as count'),
   ]);
   return { items: rows.map(toTenant), total: Number(count[0]!.count) };
@@ -88,18 +111,32 @@ export async function list(
 
 /** Slugs after `after`, in order: every tenant, a batch at a time. */
 export async function slugsAfter({ db }: OperatorCall, after: string, limit: number): Promise<string[]> {
-  return db<Row>('tenants').where('slug', '>', after).whereNot({ status: 'deleted' }).orderBy('slug').limit(limit).pluck('slug');
+  return db<Row>('tenants')
+    .where('slug', '>', after)
+    .whereNot({ status: 'deleted' })
+    .orderBy('slug')
+    .limit(limit)
+    .pluck('slug');
 }
 
 /** Holds the call's tenant until the transaction ends. */
 export async function lock({ db, tenantId }: TenantCall): Promise<Tenant | undefined> {
-  const row = await db<Row>('tenants').where({ id: tenantId }).forNoKeyUpdate().first(...COLUMNS);
+  const row = await db<Row>('tenants')
+    .where({ id: tenantId })
+    .forNoKeyUpdate()
+    .first(...COLUMNS);
   return row && toTenant(row);
 }
 
 export async function update(
   { db, tenantId, now }: TenantCall,
-  values: { name?: string; type?: TenantType; country?: string | null; status?: TenantStatus; ownSettings?: OwnSettings },
+  values: {
+    name?: string;
+    type?: TenantType;
+    country?: string | null;
+    status?: TenantStatus;
+    ownSettings?: OwnSettings;
+  },
 ): Promise<Tenant> {
   const { ownSettings, ...columns } = values;
   const settings = ownSettings === undefined ? {} : { settings: JSON.stringify(ownSettings) as unknown as OwnSettings };
@@ -111,12 +148,18 @@ export async function update(
 }
 
 export async function listDomains({ db, tenantId }: TenantCall): Promise<TenantDomain[]> {
-  const rows = await db<DomainRow>('tenant_domains').where({ tenant_id: tenantId }).orderBy('domain').select(...DOMAIN_COLUMNS);
+  const rows = await db<DomainRow>('tenant_domains')
+    .where({ tenant_id: tenantId })
+    .orderBy('domain')
+    .select(...DOMAIN_COLUMNS);
   return rows.map(toDomain);
 }
 
 /** The domains of several tenants, in order. */
-export async function domainsOf({ db }: OperatorCall, tenantIds: readonly TenantId[]): Promise<(TenantDomain & { tenantId: TenantId })[]> {
+export async function domainsOf(
+  { db }: OperatorCall,
+  tenantIds: readonly TenantId[],
+): Promise<(TenantDomain & { tenantId: TenantId })[]> {
   const rows = await db<DomainRow>('tenant_domains')
     .whereRaw('tenant_id = any(?::uuid[])', [[...tenantIds]])
     .orderBy(['tenant_id', 'domain'])
@@ -144,7 +187,9 @@ export async function insertDomains(
 
 /** Whether there was such a claim. */
 export async function verifyDomain({ db, tenantId, now }: TenantCall, domain: string): Promise<boolean> {
-  const count = await db<DomainRow>('tenant_domains').where({ tenant_id: tenantId, domain }).update({ verified_at: now });
+  const count = await db<DomainRow>('tenant_domains')
+    .where({ tenant_id: tenantId, domain })
+    .update({ verified_at: now });
   return count === 1;
 }
 

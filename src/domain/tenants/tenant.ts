@@ -37,10 +37,21 @@ export type TenantDraft = {
   settings?: SettingsChange | undefined;
 };
 
-export type TenantChange = { name?: string | undefined; type?: TenantType | undefined; country?: string | null | undefined };
+export type TenantChange = {
+  name?: string | undefined;
+  type?: TenantType | undefined;
+  country?: string | null | undefined;
+};
 
 /** A draft in the form in which it is stored. */
-export type NewTenant = { slug: string; name: string; type: TenantType; country: string | null; status: TenantStatus; ownSettings: OwnSettings };
+export type NewTenant = {
+  slug: string;
+  name: string;
+  type: TenantType;
+  country: string | null;
+  status: TenantStatus;
+  ownSettings: OwnSettings;
+};
 
 /** Words that mean something else in a URL or a host name of ours. */
 const RESERVED = new Set(
@@ -79,7 +90,9 @@ export function checkedName(name: string): string {
 
 /** @throws Failure `invalid_input` */
 export function checkedCountry(country: string | null): string | null {
-  return country === null || /^[A-Z]{2}$/.test(country) ? country : invalid('country', 'must be two capital letters (ISO 3166-1)');
+  return country === null || /^[A-Z]{2}$/.test(country)
+    ? country
+    : invalid('country', 'must be two capital letters (ISO 3166-1)');
 }
 
 /** @throws Failure `invalid_input` */
@@ -90,7 +103,8 @@ export function checkedDomain(raw: string): string {
 
 /** There is one platform tenant for ever; no other becomes it, and it becomes no other. */
 export function assertTypeChange(from: TenantType, to: TenantType): void {
-  if (from !== to && (from === 'platform' || to === 'platform')) invalid('type', 'the platform tenant is one of its own');
+  if (from !== to && (from === 'platform' || to === 'platform'))
+    invalid('type', 'the platform tenant is one of its own');
 }
 
 /** The operators would shut themselves out. */

@@ -79,21 +79,39 @@ const toColumns = (values: Partial<UserValues>) =>
 export type OwnedUser = { tenantId: TenantId; user: User };
 
 /** Writes users of any tenants; a unique index refuses an e-mail address or user name that is taken. One statement. */
-export async function insert({ db, now }: OperatorCall, users: readonly (UserValues & { tenantId: TenantId; id: UserId })[]): Promise<OwnedUser[]> {
+export async function insert(
+  { db, now }: OperatorCall,
+  users: readonly (UserValues & { tenantId: TenantId; id: UserId })[],
+): Promise<OwnedUser[]> {
   const rows = await db<Row>('users')
-    .insert(users.map(({ tenantId, id, ...values }) => ({ tenant_id: tenantId, id, ...toColumns(values), created_at: now, updated_at: now })))
+    .insert(
+      users.map(({ tenantId, id, ...values }) => ({
+        tenant_id: tenantId,
+        id,
+        ...toColumns(values),
+        created_at: now,
+        updated_at: now,
+      })),
+    )
     .returning(['tenant_id', ...COLUMNS]);
   return rows.map((row) => ({ tenantId: row.tenant_id, user: toUser(row) }));
 }
 
 export async function find({ db, tenantId }: TenantCall, id: UserId): Promise<User | undefined> {
-  const row = await db<Row>('users').where({ tenant_id: tenantId, id }).first(...COLUMNS);
+  const row = await db<Row>('users')
+    .where({ tenant_id: tenantId, id })
+    .first(...COLUMNS);
   return row && toUser(row);
 }
 
-export async function findByIdentifier({ db, tenantId }: TenantCall, { kind, canonical }: Identifier): Promise<User | undefined> {
+export async function findByIdentifier(
+  { db, tenantId }: TenantCall,
+  { kind, canonical }: Identifier,
+): Promise<User | undefined> {
   const column = kind === 'email' ? 'email_canonical' : 'username_canonical';
-  const row = await db<Row>('users').where({ tenant_id: tenantId, [column]: canonical }).first(...COLUMNS);
+  const row = await db<Row>('users')
+    .where({ tenant_id: tenantId, [column]: canonical })
+    .first(...COLUMNS);
   return row && toUser(row);
 }
 
@@ -134,7 +152,10 @@ export async function listOf({ db }: OperatorCall, tenantIds: readonly TenantId[
   return rows.map((row) => ({ tenantId: row.tenant_id, user: toUser(row) }));
 }
 
-export async function countByTenant({ db }: OperatorCall, tenantIds: readonly TenantId[]): Promise<Map<TenantId, number>> {
+export async function countByTenant(
+  { db }: OperatorCall,
+  tenantIds: readonly TenantId[],
+): Promise<Map<TenantId, number>> {
   const rows = await db<Row>('users')
     .whereRaw('tenant_id = any(?::uuid[])', [[...tenantIds]])
     .groupBy('tenant_id')
@@ -144,12 +165,19 @@ export async function countByTenant({ db }: OperatorCall, tenantIds: readonly Te
 
 /** Like `find`, and holds the row until the transaction ends. */
 export async function lock({ db, tenantId }: TenantCall, id: UserId): Promise<User | undefined> {
-  const row = await db<Row>('users').where({ tenant_id: tenantId, id }).forNoKeyUpdate().first(...COLUMNS);
+  const row = await db<Row>('users')
+    .where({ tenant_id: tenantId, id })
+    .forNoKeyUpdate()
+    .first(...COLUMNS);
   return row && toUser(row);
 }
 
 /** A unique index refuses an e-mail address or user name that is taken. */
-export async function update({ db, tenantId, now }: TenantCall, id: UserId, values: Partial<UserValues>): Promise<User> {
+export async function update(
+  { db, tenantId, now }: TenantCall,
+  id: UserId,
+  values: Partial<UserValues>,
+): Promise<User> {
   const [row] = await db<Row>('users')
     .where({ tenant_id: tenantId, id })
     .update({ ...toColumns(values), updated_at: now })
@@ -196,7 +224,12 @@ export async function list(
         );
     });
   const [rows, count] = await Promise.all([
-    filtered.clone().orderByRaw(ORDERS[order]).offset(offset).limit(limit).select(...COLUMNS),
+    filtered
+      .clone()
+      .orderByRaw(ORDERS[order])
+      .offset(offset)
+      .limit(limit)
+      .select(...COLUMNS),
     filtered.clone().count<{ count: string }[]>('* as count'),
   ]);
   return { items: rows.map(toUser), total: Number(count[0]!.count) };

@@ -48,7 +48,9 @@ export type UserDraft = Profile & {
 };
 
 /** The columns of a user that are derived from a draft or profile. */
-export type UserValues = Omit<User, 'id' | 'createdAt' | 'updatedAt' | 'lastSignInAt'> & { usernameCanonical: string | null };
+export type UserValues = Omit<User, 'id' | 'createdAt' | 'updatedAt' | 'lastSignInAt'> & {
+  usernameCanonical: string | null;
+};
 
 /** An identifier in the form in which users are found: an e-mail address or a user name. */
 export type Identifier = { kind: 'email' | 'username'; canonical: string };
@@ -65,7 +67,8 @@ export function assertChangeable(user: User): void {
 /** What somebody typed as who they are; undefined when no user can be found under it. */
 export function identifierOf(raw: string): Identifier | undefined {
   const kind = raw.includes('@') ? 'email' : 'username';
-  const canonical = raw.length > LIMITS.emailChars + 66 ? undefined : kind === 'email' ? canonicalEmail(raw) : canonicalUsername(raw);
+  const canonical =
+    raw.length > LIMITS.emailChars + 66 ? undefined : kind === 'email' ? canonicalEmail(raw) : canonicalUsername(raw);
   return canonical === undefined ? undefined : { kind, canonical };
 }
 
@@ -83,12 +86,18 @@ export function checkedProfile(profile: Profile): Checked {
   const { firstName, lastName, locale, timezone, phone, username } = profile;
   if (firstName !== undefined) checked.firstName = nameOf('firstName', firstName);
   if (lastName !== undefined) checked.lastName = nameOf('lastName', lastName);
-  if (locale !== undefined) checked.locale = locale === null ? null : (canonicalLocale(locale) ?? invalid('locale', 'must be a BCP 47 language tag'));
+  if (locale !== undefined)
+    checked.locale =
+      locale === null ? null : (canonicalLocale(locale) ?? invalid('locale', 'must be a BCP 47 language tag'));
   if (timezone !== undefined)
-    checked.timezone = timezone === null ? null : (canonicalTimezone(timezone) ?? invalid('timezone', 'must be an IANA time zone'));
+    checked.timezone =
+      timezone === null ? null : (canonicalTimezone(timezone) ?? invalid('timezone', 'must be an IANA time zone'));
   if (phone !== undefined) checked.phone = phone === null ? null : phoneOf(phone);
   if (username !== undefined) {
-    checked.usernameCanonical = username === null ? null : (canonicalUsername(username) ?? invalid('username', 'must be letters, digits and . _ -'));
+    checked.usernameCanonical =
+      username === null
+        ? null
+        : (canonicalUsername(username) ?? invalid('username', 'must be letters, digits and . _ -'));
     checked.username = username === null ? null : username.trim().normalize('NFKC');
   }
   return checked;
@@ -119,5 +128,7 @@ function nameOf(field: string, raw: string | null): string | null {
 
 /** E.164 with its plus; shorter numbers are service numbers of one country, not a person's. */
 function phoneOf(raw: string): string {
-  return raw.length <= 16 && /^\+[1-9][0-9]{6,14}$/.test(raw) ? raw : invalid('phone', 'must be E.164, as +15551234567');
+  return raw.length <= 16 && /^\+[1-9][0-9]{6,14}$/.test(raw)
+    ? raw
+    : invalid('phone', 'must be E.164, as +15551234567');
 }
