@@ -1,0 +1,49 @@
+import { expect } from 'chai';
+import { changeSettings, DEFAULT_SETTINGS, type SettingsChange, withDefaults } from '../../../src/domain/tenants/settings.ts';
+import { Failure } from '../../../src/kernel/failure.ts';
+
+const refusalOf = (change: unknown): unknown => {
+  try {
+    changeSettings({}, change as SettingsChange);
+    return 'accepted';
+  } catch (error) {
+    return error instanceof Failure ? error.details['field'] : error;
+  }
+};
+
+describe('settings', () => {
+  it('are the defaults where a tenant has set nothing', () => {
+    expect(withDefaults({})).to.deep.equal(DEFAULT_SETTINGS);
+    expect(withDefaults({ tokens: { idTokenSeconds: 60 } }).tokens).to.deep.equal({ ...DEFAULT_SETTINGS.tokens, idTokenSeconds: 60 });
+  });
+
+  it('keep only what a tenant has set, each in its canonical form', () => {
+    const own = changeSettings({}, { locale: 'FA-ir', timezone: 'europe/paris', branding: { primaryColor: '#AABBCC' } });
+    expect(own).to.deep.equal({ locale: 'fa-IR', timezone: 'Europe/Paris', branding: { primaryColor: '#aabbcc' } });
+  });
+
+  it('go back to the default by null, and stay where nothing is said', () => {
+    const own = changeSettings({ locale: 'fr', tokens: { idTokenSeconds: 60, accessTokenSeconds: 120 } }, { tokens: { idTokenSeconds: null } });
+    expect(own).to.deep.equal({ locale: 'fr', tokens: { accessTokenSeconds: 120 } });
+  });
+
+  it('name the one that is wrong', () => {
+    expect(refusalOf({ color: 'red' })).to.equal('settings.color');
+    expect(refusalOf({ tokens: { constructor: 1 } })).to.equal('settings.tokens.constructor');
+    expect(refusalOf(JSON.parse('{"__proto__":{"locale":"fr"}}'))).to.equal('settings.__proto__.locale');
+    expect(refusalOf({ tokens: 5 })).to.equal('settings.tokens');
+    expect(refusalOf({ tokens: { accessTokenSeconds: '900' } })).to.equal('settings.tokens.accessTokenSeconds');
+    expect(refusalOf({ tokens: { accessTokenSeconds: Number.NaN } })).to.equal('settings.tokens.accessTokenSeconds');
+    expect(refusalOf({ tokens: { signingAlg: 'none' } })).to.equal('settings.tokens.signingAlg');
+    expect(refusalOf({ timezone: '../../etc/passwd' })).to.equal('settings.timezone');
+    expect(refusalOf({ branding: { primaryColor: 'red;}' } })).to.equal('settings.branding.primaryColor');
+    expect(refusalOf({ branding: { logoUrl: 'javascript:alert(1)' } })).to.equal('settings.branding.logoUrl');
+    expect(refusalOf({ branding: { displayName: 'A\u202eB' } })).to.equal('settings.branding.displayName');
+    expect(refusalOf({ password: { minLength: 7 } })).to.equal('settings.password.minLength');
+  });
+
+  it('do not contradict each other', () => {
+    expect(refusalOf({ password: { minLength: 100, maxLength: 64 } })).to.equal('settings.password.minLength');
+    expect(refusalOf({ sessions: { idleSeconds: 4_000, absoluteSeconds: 3_000 } })).to.equal('settings.sessions.idleSeconds');
+  });
+});
