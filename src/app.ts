@@ -4,10 +4,11 @@ import Koa from 'koa';
 import { createContracts } from './api/contracts.ts';
 import { serveDocs } from './api/docs.ts';
 import { mountContracts } from './api/mount.ts';
+import { createCore } from './core.ts';
 import { ping } from './database/pool.ts';
 import type { House } from './house.ts';
-import { createAssets } from './http/assets.ts';
 import { serveAssets } from './http/asset-routes.ts';
+import { createAssets } from './http/assets.ts';
 import { createClientAddress } from './http/client-address.ts';
 import { createErrorAnswers } from './http/error-answers.ts';
 import { createHealth } from './http/health.ts';
@@ -22,7 +23,6 @@ import { createPage } from './interactions/page.ts';
 import { interactionRoutes } from './interactions/routes.ts';
 import { networks } from './kernel/address.ts';
 import type { TenantCall } from './kernel/call.ts';
-import { createCore } from './core.ts';
 import { serveIssuers } from './oidc/front.ts';
 import type { Issuer } from './oidc/issuers.ts';
 import { VERSION } from './version.ts';
@@ -52,7 +52,13 @@ export function createApp(house: House, options: AppOptions = {}) {
   /** What a request of a person on our pages may do: read and write in the tenant of its issuer, as nobody yet. */
   const callOf = (ctx: Koa.Context): TenantCall => {
     const { tenant } = ctx.state['issuer'] as Issuer;
-    return { db, tenantId: tenant.id, actor: { kind: 'anonymous' }, now: new Date(), origin: (ctx.state as RequestFacts).origin };
+    return {
+      db,
+      tenantId: tenant.id,
+      actor: { kind: 'anonymous' },
+      now: new Date(),
+      origin: (ctx.state as RequestFacts).origin,
+    };
   };
 
   const contracts = createContracts({ tokens: core.tokens, directory, publicHost: new URL(config.PUBLIC_URL).host });
@@ -60,35 +66,49 @@ export function createApp(house: House, options: AppOptions = {}) {
 
   const app = new Koa();
   app.silent = true;
-  app.use(createRequestLog({ log, clientOf: createClientAddress(config.TRUSTED_PROXIES, metrics.countGarbledForward), metrics }));
+  app.use(
+    createRequestLog({
+      log,
+      clientOf: createClientAddress(config.TRUSTED_PROXIES, metrics.countGarbledForward),
+      metrics,
+    }),
+  );
   app.use(createSecurityHeaders(config.PUBLIC_URL));
   app.use(createErrorAnswers(log));
-  app.use(createHealth({
-    version: VERSION,
-    pingDatabase: () => ping(db),
-    isMigrated: () => true,
-    isDraining,
-    metrics,
-    internalCidrs: config.INTERNAL_ALLOWED_CIDRS,
-  }));
+  app.use(
+    createHealth({
+      version: VERSION,
+      pingDatabase: () => ping(db),
+      isMigrated: () => true,
+      isDraining,
+      metrics,
+      internalCidrs: config.INTERNAL_ALLOWED_CIDRS,
+    }),
+  );
   app.use(hosts.middleware);
   app.use(serveAssets(assets)); //                                                    /assets/…
   app.use(serveDocs(contracts, { version: VERSION, publicUrl: config.PUBLIC_URL, assets })); //   /docs, /openapi…
-  app.use(mountContracts(contracts, { //                                              /api/v1/…
-    db,
-    log,
-    limiter,
-    services: { ...services, tokens: core.tokens },
-    internal: networks(config.INTERNAL_ALLOWED_CIDRS),
-    isSecure: config.PUBLIC_URL.startsWith('https:'),
-    onBug: options.onBug,
-  }));
-  app.use(serveIssuers({ //                          /t/:tenant/… and /: our pages, then the certified core
-    db,
-    issuers: core.issuers,
-    errorPage: pages.error,
-    pages: interactionRoutes({ page, callOf, signIn: services.signIn, sessions: services.sessions }),
-  }));
+  app.use(
+    mountContracts(contracts, {
+      //                                              /api/v1/…
+      db,
+      log,
+      limiter,
+      services: { ...services, tokens: core.tokens },
+      internal: networks(config.INTERNAL_ALLOWED_CIDRS),
+      isSecure: config.PUBLIC_URL.startsWith('https:'),
+      onBug: options.onBug,
+    }),
+  );
+  app.use(
+    serveIssuers({
+      //                          /t/:tenant/… and /: our pages, then the certified core
+      db,
+      issuers: core.issuers,
+      errorPage: pages.error,
+      pages: interactionRoutes({ page, callOf, signIn: services.signIn, sessions: services.sessions }),
+    }),
+  );
   app.use(notFound(page));
   return { app, core };
 }

@@ -1,6 +1,7 @@
 import type { Rooms } from './domain/services.ts';
 import type { DirectoryTenant } from './domain/tenants/tenant-directory.ts';
 import type { House } from './house.ts';
+import { createRateLimiter } from './http/rate-limit.ts';
 import type { TenantCall } from './kernel/call.ts';
 import type { TenantId } from './kernel/ids.ts';
 import { LIMITS } from './kernel/limits.ts';
@@ -42,6 +43,9 @@ export function createCore(house: House, pages: CorePages) {
       assertUrl: (url) => egress.assertUrl(url),
       hasRoom: async () => (await services.clients.countRegistered(callOf(tenant))) < LIMITS.registeredClients,
     }),
+    metrics: house.metrics,
+    // Guesses are counted whatever a gateway does: RATE_LIMITS is about the API's own limits.
+    rates: createRateLimiter({ counters: house.counters, log }),
     auditRefusal(tenant, action, details) {
       services.audit
         .recordRefusal(callOf(tenant), action, { details: details as Record<string, unknown> })

@@ -57,6 +57,7 @@ export async function openHouse({ config, log, databaseUrl }: HouseOptions): Pro
       onHash: () => {
         hashes += 1;
       },
+      onSignIn: metrics.countSignIn,
       validateMetadata: createMetadataValidator(),
       platformTenant: async (call) => {
         const platform = await directory.bySlug(call, config.PLATFORM_SLUG);

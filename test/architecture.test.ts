@@ -110,7 +110,7 @@ describe('what stands where', () => {
   });
 
   it('a documented path is one literal, and searching for it finds its operations and nothing else', () => {
-    const routes = routesOf(createContracts({} as ContractDeps)).map(({ operation }) => operation.path);
+    const routes: string[] = routesOf(createContracts({} as ContractDeps)).map(({ operation }) => operation.path);
     const text = sources.map(read).join('\n');
     const literals = [...text.matchAll(/\bpath: '(\/[^']*\/[^']*)',\n/g)].map(([, path]) => path!);
     expect(routes).to.include('/api/v1/auth/login');

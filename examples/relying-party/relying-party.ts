@@ -57,7 +57,7 @@ export function createRelyingParty(options: RelyingPartyOptions): Server {
       page(
         response,
         502,
-        `<h1>That did not work</h1><p>${escape((error as Error).message)}</p><p><a href="/">Back</a></p>`,
+        `<h1>That did not work</h1><p>${escapeHtml((error as Error).message)}</p><p><a href="/">Back</a></p>`,
       );
     }
   });
@@ -77,12 +77,12 @@ async function home({ response, visitor }: Visit): Promise<void> {
     return;
   }
   const rows = Object.entries(visitor.claims).map(
-    ([name, value]) => `<tr><th>${escape(name)}</th><td>${escape(String(value))}</td></tr>`,
+    ([name, value]) => `<tr><th>${escapeHtml(name)}</th><td>${escapeHtml(String(value))}</td></tr>`,
   );
   page(
     response,
     200,
-    `<h1>Hello, ${escape(String(visitor.claims['name'] ?? visitor.claims['email'] ?? visitor.claims['sub']))}</h1>
+    `<h1>Hello, ${escapeHtml(String(visitor.claims['name'] ?? visitor.claims['email'] ?? visitor.claims['sub']))}</h1>
      <p>You are signed in. This is what the issuer says of you:</p><table>${rows.join('')}</table>
      <p>The tokens were renewed ${visitor.tokens.renewed} times.</p>
      <form method="post" action="/refresh"><button>Renew the tokens</button></form>
@@ -121,7 +121,7 @@ async function callback(
     page(
       response,
       200,
-      `<h1>Not signed in</h1><p>${escape(url.searchParams.get('error_description') ?? '')}</p><p><a href="/">Back</a></p>`,
+      `<h1>Not signed in</h1><p>${escapeHtml(url.searchParams.get('error_description') ?? '')}</p><p><a href="/">Back</a></p>`,
     );
     return;
   }
@@ -190,7 +190,7 @@ function redirect(response: ServerResponse, to: string): void {
   response.writeHead(303, { location: to }).end();
 }
 
-const escape = (text: string) => text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
+const escapeHtml = (text: string) => text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
 
 function page(response: ServerResponse, status: number, body: string): void {
   response.writeHead(status, {

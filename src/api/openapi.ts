@@ -77,7 +77,7 @@ function describe(route: Route): Json {
       ? [{ [contract.security.name]: typeof access === 'object' ? [access.permission] : [] }]
       : [],
     parameters: [
-      ...parameters('path', operation.params),
+      ...parameters('path', operation.params, operation.example?.params),
       ...parameters('query', operation.query),
       ...contract.tenantParameters.map((parameter) => ({ ...parameter, required: false, schema: { type: 'string' } })),
     ],
@@ -109,17 +109,19 @@ function content(schema: Json, example: unknown): Json {
   return { 'application/json': { schema, ...(example !== undefined && { example }) } };
 }
 
-function parameters(where: 'path' | 'query', schema: z.ZodType | undefined): Json[] {
+function parameters(where: 'path' | 'query', schema: z.ZodType | undefined, example: unknown = {}): Json[] {
   if (!schema) return [];
   const { properties = {}, required = [] } = schemaOf(schema, 'input') as {
     properties?: Record<string, Json>;
     required?: string[];
   };
+  const examples = example as Json;
   return Object.entries(properties).map(([name, property]) => ({
     name,
     in: where,
     required: where === 'path' || required.includes(name),
     schema: property,
+    ...(name in examples && { example: examples[name] }),
   }));
 }
 

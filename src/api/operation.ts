@@ -73,7 +73,11 @@ export type Operation<
   /** Counted before the caller is known (`per: 'ip'`) or after (`per: 'user'`). */
   rate?: readonly RateRule[];
   /** Shown in the documentation, and sent by the generated tests: it must be valid. */
-  example?: { body?: Body extends Schema ? z.input<Body> : never; answer?: unknown };
+  example?: {
+    params?: Params extends Schema ? z.input<Params> : never;
+    body?: Body extends Schema ? z.input<Body> : never;
+    answer?: unknown;
+  };
   handle(
     request: {
       call: CallFor<A>;

@@ -54,12 +54,12 @@ function assertCommitted(query: KnexQuery): KnexQuery {
   throw new Error('Nothing was committed: a statement of the transaction had failed, and its error was passed over.');
 }
 
-/** A statement that PostgreSQL parses and plans once per connection. `name` is unique in the process. */
 /** Asks the database for nothing, to see whether it answers. */
 export async function ping(db: Knex): Promise<void> {
   await db.raw('select 1');
 }
 
+/** A statement that PostgreSQL parses and plans once per connection. `name` is unique in the process. */
 export type Prepared = { name: string; text: string };
 
 /**

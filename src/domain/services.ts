@@ -13,7 +13,7 @@ import { createHasher, type HashRun } from './passwords/hash.ts';
 import { createPasswordService } from './passwords/password-service.ts';
 import { createSessionService } from './sessions/session-service.ts';
 import { createDeviceCookies } from './sign-in/device-cookie.ts';
-import { createSignIn } from './sign-in/sign-in-service.ts';
+import { createSignIn, type SignInEnd } from './sign-in/sign-in-service.ts';
 import type { Tokens } from './sign-in/tokens.ts';
 import { createThrottle } from './sign-in/throttle.ts';
 import { createTenantService } from './tenants/tenant-service.ts';
@@ -34,12 +34,13 @@ export type ServiceDeps = {
   counters: Knex;
   fetchText: FetchText;
   onHash(run: HashRun): void;
+  onSignIn(end: SignInEnd): void;
   validateMetadata: ValidateMetadata;
   platformTenant(call: OperatorCall): Promise<TenantId>;
 };
 
 /** Builds every room, in the order in which they need each other. */
-export function createServices({ config, counters, fetchText, onHash, validateMetadata, platformTenant }: ServiceDeps) {
+export function createServices({ config, counters, fetchText, onHash, onSignIn, validateMetadata, platformTenant }: ServiceDeps) {
   const audit = createAuditService();
   const tenantKeys = createTenantKeyService(config.masterKeys);
   const signingKeys = createSigningKeyService({ tenantKeys, audit });
@@ -61,7 +62,7 @@ export function createServices({ config, counters, fetchText, onHash, validateMe
   const users = createUserService({ audit, access, sessions, passwords });
   const apis = createApiService({ audit });
   const clients = createClientService({ audit, tenantKeys, grants: sessions, validateMetadata });
-  const signIn = createSignIn({ passwords, throttle, devices, keys: tenantKeys, audit, platformTenant });
+  const signIn = createSignIn({ passwords, throttle, devices, keys: tenantKeys, audit, platformTenant, onEnd: onSignIn });
   return { audit, tenantKeys, signingKeys, access, tenants, sessions, passwords, users, apis, clients, signIn };
 }
 

@@ -90,6 +90,8 @@ export type Pages = {
     minLength: number;
     cancellable?: boolean | undefined;
   };
+  /** What stands at an issuer's own address. */
+  home: { docsUrl?: string | undefined; discoveryUrl?: string | undefined };
   'not-found': { homeUrl?: string | undefined };
   /** `retryUrl`: a GET that may succeed later. */
   busy: { retryUrl?: string | undefined; retryAfterSeconds?: number | undefined };
@@ -110,6 +112,7 @@ const EVERY_VIEW: Record<View, true> = {
   error: true,
   expired: true,
   'new-password': true,
+  home: true,
   'not-found': true,
   busy: true,
 };

@@ -30,6 +30,10 @@ export type RateLimiter = {
    * counts by itself.
    */
   spend(rule: RateRule, who: string): Promise<Spent | undefined>;
+  /** Where `who` stands by what this node knows. Counts nothing and asks nobody. */
+  standing(rule: RateRule, who: string): Spent | undefined;
+  /** Takes a request back that was counted before it was known whether it counts. Never rejects. */
+  giveBack(rule: RateRule, who: string): Promise<void>;
 };
 
 /** What a deployment says of a rule: other numbers, or none where a gateway does it. */
@@ -105,23 +109,46 @@ export function createRateLimiter(deps: { counters: Knex; log: Log; overrides?: 
     return window.total + window.unreported;
   }
 
+  /** The rule as this deployment has it, and the counter of a caller; undefined where the rule is turned off. */
+  function counterOf(declared: RateRule, who: string): { rule: RateRule; key: string; window: Window } | undefined {
+    const override = overrides[declared.name];
+    if (override === false) return undefined;
+    const rule = override ? { ...declared, ...override } : declared;
+    const key = sha256(`${rule.name}:${who}`).toString('base64url');
+    return { rule, key, window: windowOf(key, rule.seconds) };
+  }
+
   return {
     async spend(declared, who) {
-      const override = overrides[declared.name];
-      const rule = override ? { ...declared, ...override } : declared;
-      if (override === false) return undefined;
-      const key = sha256(`${rule.name}:${who}`).toString('base64url');
-      const window = windowOf(key, rule.seconds);
-      const used = await count(key, window, rule);
-      return {
-        rule,
-        isOver: used > rule.points,
-        remaining: Math.max(0, rule.points - used),
-        resetSeconds: Math.max(1, Math.ceil((window.resetAt - Date.now()) / 1000)),
-      };
+      const counter = counterOf(declared, who);
+      if (!counter) return undefined;
+      const { rule, key, window } = counter;
+      return spentOf(rule, window, await count(key, window, rule));
+    },
+
+    standing(declared, who) {
+      const counter = counterOf(declared, who);
+      return counter && spentOf(counter.rule, counter.window, counter.window.total + counter.window.unreported);
+    },
+
+    async giveBack(declared, who) {
+      const counter = counterOf(declared, who);
+      if (!counter) return;
+      const { key, window, rule } = counter;
+      window.total = Math.max(0, window.total - 1);
+      await store.reward(key, 1, { customDuration: rule.seconds }).catch((error: unknown) => {
+        log.warn({ err: error }, 'a rate limit is counted by this node alone');
+      });
     },
   };
 }
+
+const spentOf = (rule: RateRule, { resetAt }: Window, used: number): Spent => ({
+  rule,
+  isOver: used > rule.points,
+  remaining: Math.max(0, rule.points - used),
+  resetSeconds: Math.max(1, Math.ceil((resetAt - Date.now()) / 1000)),
+});
 
 /** The headers that tell a caller of the limits (draft-ietf-httpapi-ratelimit-headers-10, RFC 9110 §10.2.3). */
 export function rateHeaders(spent: readonly Spent[]): Record<string, string> {

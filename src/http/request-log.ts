@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import type { Context, Middleware } from 'koa';
 import type { Origin } from '../kernel/call.ts';
 import { LIMITS } from '../kernel/limits.ts';
@@ -6,6 +5,7 @@ import { type Log, type LogFacts, withLogFacts } from '../kernel/log.ts';
 import { redactPath } from '../kernel/redact.ts';
 import type { Client } from './client-address.ts';
 import type { Metrics } from './metrics.ts';
+import { requestIdOf } from './request-id.ts';
 
 /** What the outermost middleware knows of a request; `ctx.state` of every later one. */
 export type RequestFacts = {
@@ -13,8 +13,6 @@ export type RequestFacts = {
   /** As the client sees it; trusted proxies may have taken TLS off. */
   protocol: 'http' | 'https';
 };
-
-const REQUEST_ID = new RegExp(`^[A-Za-z0-9][A-Za-z0-9._-]{7,${LIMITS.requestIdChars - 1}}$`);
 
 /**
  * The outermost middleware: gives the request its id (`X-Request-Id` of the caller where its grammar holds, else a new
@@ -31,7 +29,7 @@ export function createRequestLog(deps: {
   return async (ctx, next) => {
     const start = performance.now();
     const { ip, protocol } = clientOf(ctx.req);
-    const requestId = requestIdOf(ctx);
+    const requestId = requestIdOf(ctx.get('x-request-id'));
     const facts: LogFacts = { requestId };
     const state: RequestFacts = {
       origin: { ip, userAgent: ctx.get('user-agent').slice(0, LIMITS.userAgentChars), requestId },
@@ -52,11 +50,6 @@ export function createRequestLog(deps: {
     });
     await withLogFacts(facts, next);
   };
-}
-
-function requestIdOf(ctx: Context): string {
-  const given = ctx.get('x-request-id');
-  return REQUEST_ID.test(given) ? given : randomUUID();
 }
 
 /** The route's pattern, which is one of few, never the path, which is one of any number. */

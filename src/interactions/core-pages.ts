@@ -11,6 +11,7 @@ const REASONS: Record<string, string> = {
   access_denied: 'forbidden',
   server_error: 'internal',
   temporarily_unavailable: 'internal',
+  rate_limited: 'rate_limited',
 };
 
 type Ctx = Parameters<CorePages['logout']>[0];
@@ -24,7 +25,7 @@ export function createCorePages(page: Page): CorePages {
   return {
     async error(ctx, out, error) {
       if (error instanceof errors.SessionNotFound) return page(ctx, 'expired', {}, 400);
-      const status = ctx.status >= 400 ? ctx.status : 400;
+      const status = Math.max(ctx.status, 400);
       const { requestId } = ctx.state['origin'] as Origin;
       page(ctx, 'error', { reason: REASONS[out.error] ?? 'request', requestId }, status);
     },

@@ -2,6 +2,7 @@ import type Koa from 'koa';
 import { errors } from 'oidc-provider';
 import type { Origin } from '../kernel/call.ts';
 import { Failure } from '../kernel/failure.ts';
+import type { Issuer } from '../oidc/issuers.ts';
 import { showAccount, postAccount } from './account.ts';
 import { postConsent, showConsent } from './consent.ts';
 import { type InteractionStep, loadInteraction, readInteractionForm } from './interaction.ts';
@@ -17,6 +18,7 @@ export function interactionRoutes(tools: LoginTools): Koa.Middleware {
   return async (ctx, next) => {
     const uid = INTERACTION.exec(ctx.path)?.[1];
     if (uid === undefined) {
+      if (ctx.path === '/' && (ctx.method === 'GET' || ctx.method === 'HEAD')) return showHome(ctx, tools);
       keepTypedCode(ctx);
       return next();
     }
@@ -61,6 +63,12 @@ async function post(ctx: Koa.Context, step: InteractionStep, tools: LoginTools):
     default:
       return showLogin(ctx, step, tools);
   }
+}
+
+/** Somebody opened the issuer's address itself. */
+function showHome(ctx: Koa.Context, { page }: LoginTools): void {
+  const { mount } = ctx.state['issuer'] as Issuer;
+  page(ctx, 'home', { docsUrl: '/docs', discoveryUrl: `${mount}/.well-known/openid-configuration` });
 }
 
 /** A link with the code in it (verification_uri_complete) fills the form in; a person still has to send it. */

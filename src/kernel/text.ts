@@ -46,7 +46,7 @@ export function canonicalTimezone(raw: string): string | undefined {
 export function isWebUrl(raw: string, max: number): boolean {
   if (raw.length > max || !/^[\x21-\x7e]+$/.test(raw) || raw.includes('\\') || raw.includes('#')) return false;
   const url = URL.parse(raw);
-  if (!url || url.username !== '' || url.password !== '') return false;
+  if (url?.username !== '' || url.password !== '') return false;
   return url.protocol === 'https:' || (url.protocol === 'http:' && isLoopbackHost(url.hostname));
 }
 

@@ -1,8 +1,8 @@
 import type { Account, AccountClaims } from 'oidc-provider';
 import type { TenantId, UserId } from '../kernel/ids.ts';
 import { isUuid } from '../kernel/ids.ts';
-import * as store from './account-store.ts';
 import type { AccountRow } from './account-store.ts';
+import * as store from './account-store.ts';
 
 /** Scopes whose claims need the user's row; `openid` alone does not. */
 const ROW_SCOPES = /(^| )(profile|email|phone)( |$)/;

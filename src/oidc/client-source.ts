@@ -63,7 +63,10 @@ const firstParty: AdapterPayload = {
 };
 
 type Clients = {
-  findForCore(call: TenantCall, clientId: string): Promise<{ client: Client; secretHashes: string[] } | undefined>;
+  findForCore(
+    call: TenantCall,
+    clientId: string,
+  ): Promise<{ client: Client; secretHashes: string[]; secretsUntil: Date | null } | undefined>;
 };
 
 /**
@@ -82,9 +85,12 @@ export function createClientSource({ clients }: { clients: Clients }) {
       if (known) return known;
       if (!/^[!-~]{1,128}$/.test(clientId)) return Promise.resolve(undefined);
       const before = generation;
-      const loading = clients
-        .findForCore({ ...call, tenantId }, clientId)
-        .then((found) => (found && found.client.status === 'active' ? coreMetadata(found) : undefined));
+      const loading: Promise<AdapterPayload | undefined> = clients.findForCore({ ...call, tenantId }, clientId).then((found) => {
+        // What is remembered ends with the first of the secrets in it.
+        const left = found?.secretsUntil && found.secretsUntil.getTime() - Date.now();
+        if (typeof left === 'number' && cache.peek(key) === loading) cache.set(key, loading, { ttl: Math.max(1, left) });
+        return found && found.client.status === 'active' ? coreMetadata(found) : undefined;
+      });
       cache.set(key, loading);
       loading.then(
         (found) => {

@@ -11,13 +11,15 @@ export type EventOptions = {
   };
   /** An audit line of a refusal, in a transaction of its own. Must not throw. */
   auditRefusal(tenant: DirectoryTenant, action: string, details: object): void;
+  metrics: { countToken(grant: string): void };
 };
 
 /**
  * Listens to one instance. The core calls listeners inside the request, so each only notes what happened: a listener
  * that threw would turn a good answer into an error.
  */
-export function wireEvents(provider: Provider, tenant: DirectoryTenant, { log, auditRefusal }: EventOptions): void {
+export function wireEvents(provider: Provider, tenant: DirectoryTenant, options: EventOptions): void {
+  const { log, auditRefusal, metrics } = options;
   const note = (act: () => void) => {
     try {
       act();
@@ -27,6 +29,10 @@ export function wireEvents(provider: Provider, tenant: DirectoryTenant, { log, a
   };
   provider.on('server_error', (_ctx, error) =>
     note(() => log.error({ err: error, tenantId: tenant.id }, 'the core failed')),
+  );
+  provider.on('grant.success', (ctx) =>
+    // Not yet: the answer goes out only when what it stands for is kept.
+    note(() => currentScope().afterwards.push(() => metrics.countToken(String(ctx.oidc.params?.['grant_type'])))),
   );
   provider.on('grant.error', (ctx, error) =>
     note(() => {

@@ -34,15 +34,10 @@ export type FeatureOptions = {
   refuseMetadata(key: string): never;
 };
 
+type Features = NonNullable<Configuration['features']>;
+
 /** Which parts of the core are on. Everything that is not named here is off, or as safe as the core makes it. */
-export function coreFeatures({
-  tenant,
-  issuer,
-  pages,
-  registration,
-  certificateOf,
-}: FeatureOptions): NonNullable<Configuration['features']> {
-  const { dynamicClients } = tenant.settings.registration;
+export function coreFeatures({ tenant, issuer, pages, registration, certificateOf }: FeatureOptions): Features {
   return {
     devInteractions: { enabled: false },
     pushedAuthorizationRequests: { enabled: true },
@@ -67,16 +62,7 @@ export function coreFeatures({
       logoutSource: (ctx) => pages.logout(ctx),
       postLogoutSuccessSource: (ctx) => pages.signedOut(ctx),
     },
-    deviceFlow: {
-      enabled: true,
-      charset: 'base-20',
-      mask: '****-****',
-      deviceInfo: (ctx) => ({ ip: (ctx.state['origin'] as Origin).ip, userAgent: ctx.get('user-agent').slice(0, 200) }),
-      userCodeInputSource: (ctx, _form, out, error) =>
-        pages.deviceInput(ctx, out as { error: string } | undefined, error),
-      userCodeConfirmSource: (ctx, _form, client, from, userCode) => pages.deviceConfirm(ctx, client, from, userCode),
-      successSource: (ctx) => pages.deviceDone(ctx),
-    },
+    deviceFlow: deviceFlow(pages),
     mTLS: {
       enabled: true,
       certificateBoundAccessTokens: true,
@@ -85,18 +71,40 @@ export function coreFeatures({
     },
     fapi: { enabled: true, profile: (_ctx, client) => (client?.['fapi_profile'] ? '2.0' : undefined) },
     externalSigningSupport: { enabled: true, ack: 'experimental-01' },
-    registration: dynamicClients
-      ? {
-          enabled: true,
-          initialAccessToken: true,
-          idFactory: () => `reg_${randomToken(16)}`,
-          secretFactory: () => randomToken(),
-          policies: { tenant: registrationPolicies(registration) },
-        }
-      : { enabled: false },
-    registrationManagement: dynamicClients
-      ? { enabled: true, rotateRegistrationAccessToken: true }
-      : { enabled: false },
+    ...selfRegistration(tenant, registration),
+  };
+}
+
+function deviceFlow(pages: CorePages): Features['deviceFlow'] {
+  return {
+    enabled: true,
+    charset: 'base-20',
+    mask: '****-****',
+    deviceInfo: (ctx) => ({ ip: (ctx.state['origin'] as Origin).ip, userAgent: ctx.get('user-agent').slice(0, 200) }),
+    userCodeInputSource: (ctx, _form, out, error) =>
+      pages.deviceInput(ctx, out as { error: string } | undefined, error),
+    userCodeConfirmSource: (ctx, _form, client, from, userCode) => pages.deviceConfirm(ctx, client, from, userCode),
+    successSource: (ctx) => pages.deviceDone(ctx),
+  };
+}
+
+/** Clients that register themselves (RFC 7591, 7592): only with an initial access token, and only where a tenant says so. */
+function selfRegistration(
+  tenant: DirectoryTenant,
+  rules: RegistrationRules,
+): Pick<Features, 'registration' | 'registrationManagement'> {
+  if (!tenant.settings.registration.dynamicClients) {
+    return { registration: { enabled: false }, registrationManagement: { enabled: false } };
+  }
+  return {
+    registration: {
+      enabled: true,
+      initialAccessToken: true,
+      idFactory: () => `reg_${randomToken(16)}`,
+      secretFactory: () => randomToken(),
+      policies: { tenant: registrationPolicies(rules) },
+    },
+    registrationManagement: { enabled: true, rotateRegistrationAccessToken: true },
   };
 }
 

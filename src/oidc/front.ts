@@ -7,6 +7,7 @@ import { sha256 } from '../kernel/secret.ts';
 import type { CorePages } from './features.ts';
 import { type Issuer, type Issuers, mounted } from './issuers.ts';
 import { inRequestScope } from './request-scope.ts';
+import { TooManyRequests } from './too-many-requests.ts';
 
 /** What a request below an issuer carries for our own pages. */
 export type IssuerState = { issuer: Issuer; origin: Origin };
@@ -64,11 +65,24 @@ function document(ctx: Koa.Context, body: Buffer, age: number): void {
   ctx.body = body;
 }
 
-/** Our pages and the core must use one cookie jar, with the tenant's own keys. */
+/**
+ * Our pages and the core must use one cookie jar, with the tenant's own keys. A cookie that came twice counts as none: a
+ * neighbouring host may have planted one of them, and nobody knows which (RFC 6265 §8.6).
+ */
 function bindCookies(ctx: Koa.Context, { provider, url }: Issuer): void {
+  const { cookie } = ctx.req.headers;
+  if (cookie !== undefined) ctx.req.headers.cookie = withoutTwins(cookie);
   const { cookies } = provider.createContext(ctx.req, ctx.res);
   (cookies as unknown as { secure: boolean }).secure = url.startsWith('https:');
   ctx.cookies = cookies;
+}
+
+function withoutTwins(header: string): string {
+  const pairs = header.split(';').map((pair) => pair.trim());
+  const nameOf = (pair: string) => pair.split('=', 1)[0];
+  const count = new Map<string | undefined, number>();
+  for (const pair of pairs) count.set(nameOf(pair), (count.get(nameOf(pair)) ?? 0) + 1);
+  return pairs.filter((pair) => count.get(nameOf(pair)) === 1).join('; ');
 }
 
 /** The writes came too late (a code was spent, a grant revoked): the answer that was ready must not go out. */
@@ -83,6 +97,7 @@ async function refuse(
   ctx.remove('set-cookie');
   ctx.status = error.statusCode;
   ctx.set('cache-control', 'no-store');
+  if (error instanceof TooManyRequests) ctx.set('retry-after', String(error.retryAfter));
   if (ctx.accepts('json', 'html') === 'html') await errorPage(ctx, out, error);
   else ctx.body = out;
 }

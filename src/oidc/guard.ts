@@ -4,6 +4,7 @@ import { readForm } from '../http/form-body.ts';
 import { Failure } from '../kernel/failure.ts';
 
 const ENDPOINTS = new Set(['/oauth/token', '/oauth/introspect', '/oauth/revoke', '/oauth/par', '/oauth/device']);
+const FORMS = new Set([...ENDPOINTS, '/device']);
 
 /**
  * What is refused before the core looks: parameters of a POST endpoint in its URL (they would land in logs), a body that
@@ -13,8 +14,9 @@ export function guardRequests() {
   return (async (ctx, next) => {
     if (/%00/i.test(ctx.querystring))
       return refuse(ctx as never, 400, 'parameters hold a character that is not allowed');
-    if (ctx.method !== 'POST' || !ENDPOINTS.has(ctx.path)) return next();
-    if (ctx.querystring !== '') return refuse(ctx as never, 400, 'parameters belong into the body');
+    if (ctx.method !== 'POST' || !FORMS.has(ctx.path)) return next();
+    if (ctx.querystring !== '' && ENDPOINTS.has(ctx.path))
+      return refuse(ctx as never, 400, 'parameters belong into the body');
     try {
       (ctx.request as { body?: unknown }).body = await readForm(ctx);
     } catch (error) {

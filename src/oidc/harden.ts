@@ -36,6 +36,7 @@ export function harden(provider: Provider, options: HardenOptions): Provider {
   checkClientAddresses(provider, options);
   rememberOnce(provider, options);
   queueBackchannelLogouts(provider, options);
+  takeOnlyIdTokensAsHints(provider);
   return provider;
 }
 
@@ -127,6 +128,18 @@ function checkClientAddresses(provider: Provider, { assertClientAddress }: Harde
 function rememberOnce(provider: Provider, { db, tenantId }: HardenOptions): void {
   (provider.ReplayDetection as Untyped).unique = (issuer: string, jti: string, exp: number) =>
     isFirstUse(db, tenantId, issuer, jti, exp);
+}
+
+/** A hint is an ID token: not a logout token or another JWT of ours that has the client as its audience. */
+function takeOnlyIdTokensAsHints(provider: Provider): void {
+  const IdToken = provider.IdToken as Untyped;
+  const validate = IdToken.validate;
+  IdToken.validate = async (jwt: string, client: Client) => {
+    const validated = await validate.call(IdToken, jwt, client);
+    if (validated.header.typ !== undefined && validated.header.typ !== 'JWT') throw new Error('not an ID token');
+    if (validated.payload.events !== undefined) throw new Error('a logout token is not an ID token');
+    return validated;
+  };
 }
 
 function queueBackchannelLogouts(provider: Provider, { queueBackchannelLogout }: HardenOptions): void {

@@ -9,6 +9,7 @@ import type { DirectoryTenant, TenantDirectory } from '../domain/tenants/tenant-
 import type { OperatorCall } from '../kernel/call.ts';
 import type { TenantId } from '../kernel/ids.ts';
 import { LIMITS } from '../kernel/limits.ts';
+import { limitDevices } from './device-limits.ts';
 import { type EventOptions, wireEvents } from './events.ts';
 import { registerFirstPartyGrant } from './first-party.ts';
 import { guardRequests } from './guard.ts';
@@ -16,8 +17,10 @@ import { inProcess } from './in-process.ts';
 import { introspectJwts } from './introspection.ts';
 import { publicJwks } from './jwks.ts';
 import { type JwtReader, jwtReader } from './jwt-tokens.ts';
-import { createProvider, type ProviderOptions } from './provider.ts';
 import { queueBackchannelLogout } from './logout-store.ts';
+import { createProvider, isRoute, type ProviderOptions } from './provider.ts';
+import { translateRecords } from './registration-records.ts';
+import { limitRequests, type RequestLimits } from './request-limits.ts';
 import { inRequestScope } from './request-scope.ts';
 
 /** One issuer of one tenant, ready to answer. It holds no state and can be thrown away at any moment. */
@@ -41,6 +44,7 @@ export type IssuersOptions = Omit<
 > &
   EventOptions & {
     db: Knex;
+    rates: RequestLimits['rates'];
     publicUrl: URL;
     platformSlug: string;
     directory: TenantDirectory;
@@ -80,11 +84,15 @@ export function createIssuers(options: IssuersOptions) {
     });
     registerFirstPartyGrant(provider, tenant.settings.sessions.idleSeconds);
     wireEvents(provider, tenant, options);
-    const readJwt = jwtReader(url, keys);
+    const readJwt = jwtReader(url, tenant.id, keys);
     const isClient = async (clientId: string) => (await provider.Client.find(clientId)) !== undefined;
+    const limits = { tenantId: tenant.id, rates: options.rates, sessionCookie: provider.cookieName('session') };
     provider.use(guardRequests());
+    provider.use(limitRequests(limits) as never);
+    provider.use(limitDevices(limits) as never);
+    provider.use(translateRecords(provider) as never);
     provider.use(introspectJwts({ tenantId: tenant.id, read: readJwt, isClient }) as never);
-    const run = compose(provider.middleware) as Koa.Middleware;
+    const run = asSpelled(compose(provider.middleware) as Koa.Middleware);
     const discovery = await inRequestScope({ db, tenantId: tenant.id, ip: '', userAgent: '' }, () =>
       inProcess(provider, mounted(run, mount), { method: 'GET', path: '/.well-known/openid-configuration' }),
     );
@@ -152,6 +160,12 @@ export function createIssuers(options: IssuersOptions) {
 }
 
 export type Issuers = ReturnType<typeof createIssuers>;
+
+/** The core would also answer `/OAuth/Token/`, past everything that stands before it and goes by the path. */
+const asSpelled =
+  (core: Koa.Middleware): Koa.Middleware =>
+  (ctx, next) =>
+    isRoute(ctx.path) ? core(ctx, next) : next();
 
 /** Runs a stack below a mount: the core finds its routes in `ctx.path` and its cookies' paths in `ctx.mountPath`. */
 export function mounted(run: Koa.Middleware, mount: string): Koa.Middleware {

@@ -3,7 +3,7 @@ import { errors, interactionPolicy, type KoaContextWithOIDC } from 'oidc-provide
 /** Authentication context classes, weakest first: one factor, two factors. */
 export const ACR_VALUES = ['urn:gatehouse:acr:1fa', 'urn:gatehouse:acr:2fa'] as const;
 
-const rankOf = (acr: string | undefined) => ACR_VALUES.findIndex((known) => known === acr);
+const rankOf = (acr = '') => (ACR_VALUES as readonly string[]).indexOf(acr);
 
 /**
  * The steps between a request and its answer, in order; the first whose check asks for it becomes a page. To the core's

@@ -125,6 +125,15 @@ const ROUTES = {
   jwks: '/.well-known/jwks.json',
 };
 
+const OWN_PATHS = new Set([...Object.values(ROUTES), '/.well-known/openid-configuration']);
+
+/** Whether the core answers this path below an issuer, in exactly this spelling. */
+export function isRoute(path: string): boolean {
+  if (OWN_PATHS.has(path)) return true;
+  const [, route, last] = /^(\/.+)\/([^/]+)$/.exec(path) ?? [];
+  return last !== undefined && OWN_PATHS.has(route as string);
+}
+
 const CLAIMS = {
   openid: ['sub', 'acr', 'amr', 'auth_time', 'sid'],
   profile: ['name', 'given_name', 'family_name', 'preferred_username', 'locale', 'zoneinfo', 'updated_at'],
@@ -186,6 +195,7 @@ function lifetimes({ settings: { tokens, sessions } }: DirectoryTenant): NonNull
     DeviceCode: 600,
     IdToken: tokens.idTokenSeconds,
     Interaction: 3_600,
+    RegistrationAccessToken: LIMITS.registrationTokenSeconds,
     // A family ends LIMITS.refreshChainSeconds after it began, however often it was refreshed.
     RefreshToken: (_ctx, token) => {
       const each = token.clientId === FIRST_PARTY_CLIENT ? FIRST_PARTY_REFRESH_SECONDS : tokens.refreshTokenSeconds;

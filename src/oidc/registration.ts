@@ -16,11 +16,11 @@ const SHOWN = ['logo_uri', 'client_uri', 'policy_uri', 'tos_uri'] as const;
  * credentials, no plain-text or script URIs, nothing that makes us call into a private network.
  */
 export function registrationPolicies({ assertUrl, hasRoom }: RegistrationRules) {
-  return async (_ctx: unknown, metadata: ClientMetadata): Promise<void> => {
+  return async (ctx: { method: string }, metadata: ClientMetadata): Promise<void> => {
     const refuse = (reason: string) => {
       throw new errors.InvalidClientMetadata(reason);
     };
-    if (!(await hasRoom())) refuse('the tenant has as many registered clients as it may have');
+    if (ctx.method === 'POST' && !(await hasRoom())) refuse('the tenant has as many registered clients as it may have');
     if (metadata['software_statement'] !== undefined) refuse('software statements are not supported');
     for (const grant of metadata.grant_types ?? [])
       if (!GRANTS.has(grant)) refuse(`grant type ${grant} is not for registered clients`);

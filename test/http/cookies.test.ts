@@ -7,7 +7,11 @@ import { expectFailure } from '../support/expect.ts';
 
 const contextOf = (headers: Record<string, string>): Context => {
   const set = new Map<string, string>();
-  const res = { getHeader: (name: string) => set.get(name), setHeader: (name: string, value: string) => set.set(name, value), headersSent: false };
+  const res = {
+    getHeader: (name: string) => set.get(name),
+    setHeader: (name: string, value: string) => set.set(name, value),
+    headersSent: false,
+  };
   return new Koa().createContext({ headers, rawHeaders: [], socket: {} } as never, res as never);
 };
 
@@ -25,7 +29,14 @@ describe('a cookie', () => {
 
   it('is set with every lock, and with Secure over https', () => {
     const ctx = contextOf({});
-    setCookie(ctx, { name: '__Secure-gh_refresh', value: 'a.b~c', path: '/api/v1/auth', sameSite: 'Strict', maxAge: 60, secure: true });
+    setCookie(ctx, {
+      name: '__Secure-gh_refresh',
+      value: 'a.b~c',
+      path: '/api/v1/auth',
+      sameSite: 'Strict',
+      maxAge: 60,
+      secure: true,
+    });
     expect(ctx.response.get('set-cookie') || ctx.res.getHeader('Set-Cookie')).to.equal(
       '__Secure-gh_refresh=a.b~c; Path=/api/v1/auth; Max-Age=60; HttpOnly; SameSite=Strict; Secure',
     );
@@ -33,13 +44,17 @@ describe('a cookie', () => {
 
   it('holds no value that could become another attribute', () => {
     for (const value of ['a;b', 'a b', 'a\r\nb', 'a,b', '"a"']) {
-      expect(() => setCookie(contextOf({}), { name: 'gh', value, path: '/', sameSite: 'Lax', maxAge: 1, secure: false }), value).to.throw(TypeError);
+      expect(
+        () => setCookie(contextOf({}), { name: 'gh', value, path: '/', sameSite: 'Lax', maxAge: 1, secure: false }),
+        value,
+      ).to.throw(TypeError);
     }
   });
 });
 
 describe('a request that a cookie proves', () => {
-  const asks = (headers: Record<string, string>) => Promise.resolve().then(() => assertOwnSite(contextOf({ host: 'id.test', ...headers })));
+  const asks = (headers: Record<string, string>) =>
+    Promise.resolve().then(() => assertOwnSite(contextOf({ host: 'id.test', ...headers })));
 
   it('comes from our own origin, or from no browser', async () => {
     await asks({});
@@ -84,7 +99,16 @@ describe('the trace of a request', () => {
   });
 
   it('is dropped when it is none', () => {
-    const bad = [undefined, '', valid.toUpperCase(), `${valid}-x`, valid.slice(1), valid.replace('00-', 'ff-'), `00-${'0'.repeat(32)}-00f067aa0ba902b7-01`, `00-4bf92f3577b34da6a3ce929d0e0e4736-${'0'.repeat(16)}-01`];
+    const bad = [
+      undefined,
+      '',
+      valid.toUpperCase(),
+      `${valid}-x`,
+      valid.slice(1),
+      valid.replace('00-', 'ff-'),
+      `00-${'0'.repeat(32)}-00f067aa0ba902b7-01`,
+      `00-4bf92f3577b34da6a3ce929d0e0e4736-${'0'.repeat(16)}-01`,
+    ];
     for (const text of bad) expect(traceparentOf(text), String(text)).to.equal(undefined);
   });
 });

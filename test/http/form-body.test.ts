@@ -30,7 +30,11 @@ describe('a form', () => {
 
   it('gives each field, and inherits nothing', async () => {
     const body = await post('a=1&b=x+y%20z&c&d=%E2%82%AC&a.b=2&a%5Bc%5D=3');
-    expect(body).to.deep.equal({ form: { a: '1', b: 'x y z', c: '', d: '€', 'a.b': '2', 'a[c]': '3' }, inherits: false, again: true });
+    expect(body).to.deep.equal({
+      form: { a: '1', b: 'x y z', c: '', d: '€', 'a.b': '2', 'a[c]': '3' },
+      inherits: false,
+      again: true,
+    });
   });
 
   it('may be empty', async () => {
@@ -38,7 +42,11 @@ describe('a form', () => {
   });
 
   it('names no field twice', async () => {
-    expect(await post('role=user&role=admin')).to.deep.equal({ code: 'invalid_input', field: 'role', problem: 'stands twice' });
+    expect(await post('role=user&role=admin')).to.deep.equal({
+      code: 'invalid_input',
+      field: 'role',
+      problem: 'stands twice',
+    });
     expect((await post('a=1&%61=2')).code).to.equal('invalid_input');
   });
 
@@ -56,7 +64,12 @@ describe('a form', () => {
   });
 
   it('is of its own type and not compressed', async () => {
-    for (const type of ['application/json', 'text/plain', 'multipart/form-data; boundary=x', `${FORM}; charset=utf-16`]) {
+    for (const type of [
+      'application/json',
+      'text/plain',
+      'multipart/form-data; boundary=x',
+      `${FORM}; charset=utf-16`,
+    ]) {
       expect([type, (await post('a=1', type)).code]).to.deep.equal([type, 'unsupported_media']);
     }
     expect((await post('a=1', FORM, { 'content-encoding': 'gzip' })).code).to.equal('unsupported_media');

@@ -6,7 +6,14 @@ import { newId } from '../../src/kernel/ids.ts';
 import { databaseUrl, pool } from '../support/database.ts';
 import { aLog } from '../support/http.ts';
 
-const aRule = (rule: Partial<RateRule> = {}): RateRule => ({ name: `test-${newId()}`, points: 3, seconds: 60, per: 'ip', count: 'exact', ...rule });
+const aRule = (rule: Partial<RateRule> = {}): RateRule => ({
+  name: `test-${newId()}`,
+  points: 3,
+  seconds: 60,
+  per: 'ip',
+  count: 'exact',
+  ...rule,
+});
 const aNode = (overrides = {}) => createRateLimiter({ counters: pool(), log: aLog().log, overrides });
 
 /** What a node says to each of `times` requests, one after another. */
@@ -34,7 +41,10 @@ describe('a rate limit', () => {
     const [node, rule] = [aNode(), aRule({ name: 'test-headers', points: 1 })];
     const who = newId();
     const first = (await node.spend(rule, who))!;
-    expect(rateHeaders([first])).to.deep.equal({ 'RateLimit-Policy': '"test-headers";q=1;w=60', RateLimit: '"test-headers";r=0;t=60' });
+    expect(rateHeaders([first])).to.deep.equal({
+      'RateLimit-Policy': '"test-headers";q=1;w=60',
+      RateLimit: '"test-headers";r=0;t=60',
+    });
     const second = rateHeaders([first, (await node.spend(rule, who))!]);
     expect(second['RateLimit']).to.match(/^"test-headers";r=0;t=\d+, "test-headers";r=0;t=\d+$/);
     expect(Number(second['Retry-After'])).to.be.within(1, 60);

@@ -19,10 +19,21 @@ const keyed = (keys: number) => `{${Array.from({ length: keys }, (_, key) => `"k
 
 describe('strict JSON', () => {
   it('reads every value that JSON.parse reads, and the same', () => {
-    const key = fc.string({ unit: 'grapheme' }).filter((text) => !text.includes('\u0000') && !/^(__proto__|constructor|prototype)$/.test(text));
+    const key = fc
+      .string({ unit: 'grapheme' })
+      .filter((text) => !text.includes('\u0000') && !/^(__proto__|constructor|prototype)$/.test(text));
     const text = fc.string({ unit: 'grapheme' }).filter((value) => !value.includes('\u0000'));
     const value = fc.letrec((tie) => ({
-      any: fc.oneof({ maxDepth: 4 }, fc.constant(null), fc.boolean(), fc.integer(), fc.double({ noNaN: true, noDefaultInfinity: true }), text, tie('array'), tie('object')),
+      any: fc.oneof(
+        { maxDepth: 4 },
+        fc.constant(null),
+        fc.boolean(),
+        fc.integer(),
+        fc.double({ noNaN: true, noDefaultInfinity: true }),
+        text,
+        tie('array'),
+        tie('object'),
+      ),
       array: fc.array(tie('any'), { maxLength: 4 }),
       object: fc.dictionary(key, tie('any'), { maxKeys: 4 }),
     })).any;
@@ -35,7 +46,31 @@ describe('strict JSON', () => {
   });
 
   it('refuses what JSON.parse refuses, without repeating it', () => {
-    const texts = ['', ' ', '{', '[1', '"a', '{"a"}', '{"a":}', '{"a":1,}', '[1,]', '{a:1}', "{'a':1}", '01', '+1', '.5', '1.', 'NaN', 'tru', '"\\x"', '"a\nb"', '[1 2]', '1 // one', '/**/1', '\u00a01'];
+    const texts = [
+      '',
+      ' ',
+      '{',
+      '[1',
+      '"a',
+      '{"a"}',
+      '{"a":}',
+      '{"a":1,}',
+      '[1,]',
+      '{a:1}',
+      "{'a':1}",
+      '01',
+      '+1',
+      '.5',
+      '1.',
+      'NaN',
+      'tru',
+      '"\\x"',
+      '"a\nb"',
+      '[1 2]',
+      '1 // one',
+      '/**/1',
+      '\u00a01',
+    ];
     for (const text of texts) {
       expect(() => JSON.parse(text), text).to.throw(SyntaxError);
       expect(problemOf(text), text).to.equal('is not JSON');
@@ -86,6 +121,8 @@ describe('strict JSON', () => {
     expect(problemOf(nested(100_000))).to.match(/nested deeper/);
     expect(problemOf(keyed(LIMITS.jsonKeys))).to.equal('none');
     expect(problemOf(keyed(LIMITS.jsonKeys + 1))).to.match(/more than/);
-    expect(problemOf(`${nested(LIMITS.jsonDepth - 1).slice(0, LIMITS.jsonDepth - 1)}[1]${']'.repeat(LIMITS.jsonDepth - 1)}`)).to.equal('none');
+    expect(
+      problemOf(`${nested(LIMITS.jsonDepth - 1).slice(0, LIMITS.jsonDepth - 1)}[1]${']'.repeat(LIMITS.jsonDepth - 1)}`),
+    ).to.equal('none');
   });
 });

@@ -41,7 +41,12 @@ export function sender(port: () => number): Send {
     } as RequestInit);
     const text = await response.text();
     const isJson = response.headers.get('content-type')?.includes('json');
-    return { status: response.status, headers: response.headers, text, body: isJson && text ? JSON.parse(text) : undefined };
+    return {
+      status: response.status,
+      headers: response.headers,
+      text,
+      body: isJson && text ? JSON.parse(text) : undefined,
+    };
   };
 }
 
@@ -51,7 +56,10 @@ export type ServedContracts = { send: Send; port(): number; bugs: unknown[]; log
  * Serves contracts for the tests of one `describe`, behind the middlewares that stand before them in the house. What the
  * mount calls a bug of ours fails the test that met it, unless the test takes it out of `bugs`.
  */
-export function servingContracts(contracts: () => readonly Contract[], deps: () => Partial<MountDeps> = () => ({})): ServedContracts {
+export function servingContracts(
+  contracts: () => readonly Contract[],
+  deps: () => Partial<MountDeps> = () => ({}),
+): ServedContracts {
   const bugs: unknown[] = [];
   const log = aLog();
   let served: Awaited<ReturnType<typeof serving>>;
@@ -101,9 +109,18 @@ export function aContract(operations: Record<string, Operation>, more: Partial<C
     tenantOf: async () => undefined,
     callerOf: async (_ctx: Context, call) => ({ ...call, tenantId: newId<TenantId>() }),
     failures: Object.fromEntries(
-      (Object.keys(FAILURES) as FailureCode[]).map((code) => [code, { status: STATUSES[code] ?? 422, code: `TINY_${code}` }]),
+      (Object.keys(FAILURES) as FailureCode[]).map((code) => [
+        code,
+        { status: STATUSES[code] ?? 422, code: `TINY_${code}` },
+      ]),
     ) as Contract['failures'],
-    errorBody: ({ code, message, requestId, details, extra }) => ({ code, message, requestId, ...(details && { details }), ...extra }),
+    errorBody: ({ code, message, requestId, details, extra }) => ({
+      code,
+      message,
+      requestId,
+      ...(details && { details }),
+      ...extra,
+    }),
     errorSchema: z.object({ code: z.string(), message: z.string(), requestId: z.string() }),
     operations,
     ...more,

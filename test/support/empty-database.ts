@@ -8,8 +8,8 @@ import { databaseUrl, superuserUrl } from './database.ts';
 export async function inEmptyDatabase<T>(work: (db: Knex, url: string) => Promise<T>): Promise<T> {
   const name = `empty_${randomBytes(6).toString('hex')}`;
   const superuser = createPool(superuserUrl(), { max: 1, name: 'test superuser' });
-  await superuser.raw(`create database ${name} owner gatehouse`);
-  const url = databaseUrl().replace(/\/[^/]*$/, `/${name}`);
+  await superuser.raw(`create database ${name} owner ??`, [new URL(databaseUrl()).username]);
+  const url = Object.assign(new URL(databaseUrl()), { pathname: name }).href;
   const db = createPool(url, { max: 5, name: 'test' });
   try {
     await migrate(db);

@@ -16,8 +16,8 @@ const FUNCTIONS = new Set([
 ]);
 
 /**
- * Every function of the files, by TypeScript's own parser. A line belongs to the innermost function on it; blank lines
- * and comments belong to nobody.
+ * Every function of the files, by TypeScript's own parser. A line belongs to the innermost function around it; blank
+ * lines and comments belong to nobody.
  */
 export function functionsOf(files: readonly string[]): MeasuredFunction[] {
   const api = new API({ cwd: process.cwd() });
@@ -41,9 +41,10 @@ function measure(file: string, source: SourceFile): MeasuredFunction[] {
   const visit = (node: Node): void => {
     if (FUNCTIONS.has(node.kind)) {
       const [first, last] = [line(node.getStart(source)), line(node.end)];
-      const one = { file, at: first + 1, lines: 0 };
+      // Its first and last line are those of the function around it too.
+      const one = { file, at: first + 1, lines: 2 };
       found.push(one);
-      for (let at = first; at <= last; at++) owners[at] = one;
+      for (let at = first + 1; at < last; at++) owners[at] = one;
     }
     node.forEachChild(visit);
   };

@@ -126,6 +126,7 @@ export const SAMPLES: readonly Sample[] = [
       cancellable: true,
     },
   },
+  { name: 'home', view: 'home', data: { docsUrl: '/docs', discoveryUrl: '/.well-known/openid-configuration' } },
   { name: 'not-found', view: 'not-found', data: { homeUrl: '/' } },
   { name: 'busy', view: 'busy', data: { retryUrl: '/busy', retryAfterSeconds: 5 } },
 ];

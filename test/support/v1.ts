@@ -1,5 +1,4 @@
 import { expect } from 'chai';
-import { newId } from '../../src/kernel/ids.ts';
 import { type ApiAnswer, type Request, type Send, sender } from './api.ts';
 import { aSite, PASSWORD, type Site, startNode, type TestNode } from './node.ts';
 
@@ -34,7 +33,8 @@ export function servingV1(settings: Record<string, string> = {}): {
   const stranger = (): Send => {
     const ip = anAddress();
     const send = sender(() => node.port);
-    return (method, path, request: Request = {}) => send(method, path, { ...request, headers: { 'x-forwarded-for': ip, ...request.headers } });
+    return (method, path, request: Request = {}) =>
+      send(method, path, { ...request, headers: { 'x-forwarded-for': ip, ...request.headers } });
   };
   const site = () => aSite(node, { clients: [] });
 
@@ -52,14 +52,16 @@ export function servingV1(settings: Record<string, string> = {}): {
         site: home,
         tokens: login.body,
         login,
-        as: (method, path, request = {}) => send(method, path, { ...request, headers: { authorization, ...request.headers } }),
+        as: (method, path, request = {}) =>
+          send(method, path, { ...request, headers: { authorization, ...request.headers } }),
       };
     },
   };
 }
 
-/** An address from the range that RFC 2544 gives to benchmarks. */
+let addresses = 0;
+/** The next address from the range that RFC 2544 gives to benchmarks. */
 function anAddress(): string {
-  const [a, b] = Buffer.from(newId().slice(-4), 'hex');
-  return `198.18.${a}.${b}`;
+  addresses += 1;
+  return `198.18.${addresses >> 8}.${addresses & 255}`;
 }

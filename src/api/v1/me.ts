@@ -69,6 +69,18 @@ const presentSession = (session: Session, currentUid: string): z.input<typeof se
   clients: [...session.clients],
 });
 
+const exampleSession: z.input<typeof sessionBody> = {
+  id: 'ses_01HZX3F5T8Q2M4N6P7R9S0V1W4',
+  current: true,
+  createdAt: '2026-01-01T12:00:00.000Z',
+  lastSeenAt: '2026-01-02T09:30:00.000Z',
+  expiresAt: '2026-01-15T12:00:00.000Z',
+  ip: '192.0.2.7',
+  userAgent: 'Mozilla/5.0 …',
+  device: null,
+  clients: [],
+};
+
 export const mySessions = operation({
   method: 'GET',
   path: '/api/v1/me/sessions',
@@ -77,6 +89,7 @@ export const mySessions = operation({
   answers: { 200: z.object({ data: z.array(sessionBody) }) },
   failures: [],
   rate: [ME_RATE],
+  example: { answer: { data: [exampleSession] } },
   handle: async ({ call, answer }, { sessions }) => {
     const found = await sessions.list(call, call.actor.userId);
     return answer(200, { data: found.map((session) => presentSession(session, call.actor.sessionUid)) });
@@ -93,6 +106,7 @@ export const revokeMySession = operation({
   answers: { 204: null },
   failures: ['session_not_found'],
   rate: [ME_RATE],
+  example: { params: { id: 'ses_01HZX3F5T8Q2M4N6P7R9S0V1W4' } },
   handle: async ({ call, params, answer }, { sessions }) => {
     await sessions.end(call, call.actor.userId, params.id);
     return answer(204, null);

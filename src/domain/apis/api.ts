@@ -64,7 +64,7 @@ function checkedIdentifier(raw: string): string {
     /^[a-z][a-z0-9+.-]*:[\x21\x23-\x5b\x5d-\x7e]+$/i.test(raw) &&
     !raw.includes('#');
   const url = wellFormed ? URL.parse(raw) : null;
-  if (!url || url.username !== '' || url.password !== '')
+  if (url?.username !== '' || url.password !== '')
     return invalid('identifier', 'must be an absolute URI without a fragment (RFC 8707 §2)');
   if (/^(javascript|data|vbscript|blob|about|file):$/.test(url.protocol))
     return invalid('identifier', `must not be a ${url.protocol} URI`);

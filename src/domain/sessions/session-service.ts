@@ -55,6 +55,7 @@ export function createSessionService({ audit }: { audit: AuditService }) {
       except?: string,
     ): Promise<number> {
       return inTransaction(call, async (tx) => {
+        await store.refuseEarlierLogins(tx, userId);
         const count = await end(tx, { userId, ...(except !== undefined && { except }) }, reason, userId);
         if (except === undefined) await store.removeGrants(tx, userId);
         return count;

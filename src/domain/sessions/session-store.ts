@@ -107,3 +107,8 @@ export async function removeGrantsOfClient({ db, tenantId }: TenantCall, clientI
   await db('oidc_grant').where({ tenant_id: tenantId, client_id: clientId }).delete();
   await db('oidc_token').where({ tenant_id: tenantId, client_id: clientId }).whereNull('grant_id').delete();
 }
+
+/** A login that was proven before now, and has not led to a session yet, will not (oidc_begin_session). */
+export async function refuseEarlierLogins({ db, tenantId, now }: TenantCall, userId: UserId): Promise<void> {
+  await db('users').where({ tenant_id: tenantId, id: userId }).update({ sessions_ended_at: now });
+}

@@ -23,7 +23,12 @@ export type SignInDeps = {
   audit: Pick<AuditService, 'record' | 'recordRefusal'>;
   /** The tenant that keeps count and trail of logins that name neither a tenant nor an account. */
   platformTenant(call: OperatorCall): Promise<TenantId>;
+  /** Hears how each attempt ended, for the metrics. */
+  onEnd?: ((end: SignInEnd) => void) | undefined;
 };
+
+/** `challenge`: the password was right, and something else is to be done first; `locked`: it did not count. */
+export type SignInEnd = 'success' | 'failure' | 'locked' | 'challenge';
 
 /** What is shown at the door. `deviceCookie` is the browser's value, as `Outcome.deviceCookie` gave it once. */
 export type Presented = { identifier: string; password: string; deviceCookie?: string | undefined };
@@ -47,7 +52,8 @@ type Opened = { call: TenantCall; account: store.Account; attempt: Attempt };
  * Every refusal of a login is `invalid_credentials`, for an unknown name, a wrong password, a user who is not active or
  * has no password, and after too many guesses. Each takes the same statements and exactly one verification.
  */
-export function createSignIn({ passwords, throttle, devices, keys, audit, platformTenant }: SignInDeps) {
+export function createSignIn(deps: SignInDeps) {
+  const { passwords, throttle, devices, keys, audit, platformTenant, onEnd = () => {} } = deps;
   const tickets = createTickets({ keys });
 
   async function targetOf(
@@ -78,6 +84,7 @@ export function createSignIn({ passwords, throttle, devices, keys, audit, platfo
     const stored = closed === undefined ? account?.password : undefined;
     const right = await attempt.orGiveBack(passwords.verify(stored, password), address);
     if (right && account) return { call, account, attempt };
+    onEnd(attempt.held ? 'locked' : 'failure');
     await audit.recordRefusal(call, 'sign_in.refused', {
       ...(account && { target: `user:${account.userId}` }),
       details: { reason: closed ?? 'wrong_credentials', knownDevice: deviceId !== undefined },
@@ -123,6 +130,7 @@ export function createSignIn({ passwords, throttle, devices, keys, audit, platfo
       vouched: vouchedOf(standing),
       deviceCookie: await devices.remember(call, cookie, standing.account.userId),
     };
+    onEnd(action ? 'challenge' : 'success');
     if (!action) return { ...common, kind: 'signed-in' };
     return { ...common, kind: 'action-needed', action, ticket: await tickets.write(call, action, standing) };
   }

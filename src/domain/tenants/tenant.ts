@@ -97,7 +97,8 @@ export function checkedCountry(country: string | null): string | null {
 
 /** @throws Failure `invalid_input` */
 export function checkedDomain(raw: string): string {
-  const domain = raw.length <= LIMITS.domainChars ? canonicalDomain(raw) : undefined;
+  const plain = raw.length <= LIMITS.domainChars && /^[\p{L}\p{N}\p{M}.-]+$/u.test(raw);
+  const domain = plain ? canonicalDomain(raw) : undefined;
   return domain?.includes('.') ? domain : invalid('domain', 'must be a host name');
 }
 

@@ -74,8 +74,11 @@ export function identifierOf(raw: string): Identifier | undefined {
 
 /** @throws Failure `invalid_input` */
 export function checkedEmail(raw: string): Pick<UserValues, 'email' | 'emailCanonical'> {
-  const emailCanonical = canonicalEmail(raw) ?? invalid('email', 'must be one plain address');
-  return { email: raw.trim().normalize('NFKC'), emailCanonical };
+  const email = raw.length > 320 ? '' : raw.trim().normalize('NFKC');
+  // A host name is read as a URL's would be, which ends at a slash; letters would go to what stands here.
+  const plain = /@[\p{L}\p{N}\p{M}.-]+$/u.test(email);
+  const emailCanonical = (plain ? canonicalEmail(raw) : undefined) ?? invalid('email', 'must be one plain address');
+  return { email, emailCanonical };
 }
 
 type Checked = Partial<Omit<UserValues, 'email' | 'emailCanonical' | 'emailVerified' | 'phoneVerified' | 'status'>>;

@@ -26,7 +26,19 @@ describe('an id of v1', () => {
 
   it('has one spelling', () => {
     const text = userIds.encode(newId());
-    const wrong = [text.toLowerCase(), text.slice(0, -1), `${text}0`, ` ${text}`, `${text}\n`, text.replace('usr_', 'ten_'), text.slice(4), `usr_8${'Z'.repeat(25)}`, `usr_0${'I'.repeat(25)}`, `usr_0${'U'.repeat(25)}`, ''];
+    const wrong = [
+      text.toLowerCase(),
+      text.slice(0, -1),
+      `${text}0`,
+      ` ${text}`,
+      `${text}\n`,
+      text.replace('usr_', 'ten_'),
+      text.slice(4),
+      `usr_8${'Z'.repeat(25)}`,
+      `usr_0${'I'.repeat(25)}`,
+      `usr_0${'U'.repeat(25)}`,
+      '',
+    ];
     for (const other of wrong) {
       expect(userIds.decode(other), other).to.equal(undefined);
       expect(userIds.schema.safeParse(other).success, other).to.equal(false);

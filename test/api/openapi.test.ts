@@ -1,0 +1,162 @@
+import { expect } from 'chai';
+import { z } from 'zod';
+import { createContracts } from '../../src/api/contracts.ts';
+import { serveDocs } from '../../src/api/docs.ts';
+import { openapi } from '../../src/api/openapi.ts';
+import { operation } from '../../src/api/operation.ts';
+import { createAssets } from '../../src/http/assets.ts';
+import { createSecurityHeaders } from '../../src/http/security-headers.ts';
+import { aContract, sender } from '../support/api.ts';
+import { get, serving } from '../support/http.ts';
+
+const about = { version: '1.2.3', publicUrl: 'https://id.test' };
+/** Their doors are not opened here. */
+const contracts = createContracts({ publicHost: 'id.test' } as never);
+
+const act = operation({
+  method: 'PUT',
+  path: '/tiny/items/:id/parts/:part',
+  summary: 'Act',
+  access: { permission: 'iam.items:write' },
+  params: z.strictObject({
+    id: z
+      .string()
+      .regex(/^item-\d+$/)
+      .transform(Number),
+    part: z.string(),
+  }),
+  query: z.strictObject({ dry: z.enum(['yes', 'no']).optional(), by: z.string() }),
+  body: z.strictObject({ at: z.iso.datetime().transform((text) => new Date(text)), count: z.int().min(1).default(1) }),
+  answers: { 200: z.object({ id: z.string() }), 409: z.object({ other: z.string() }) },
+  failures: ['user_not_found'],
+  example: { body: { at: '2026-01-01T00:00:00Z' }, answer: { id: 'item-1' } },
+  handle: async ({ answer }) => answer(200, { id: '1' }),
+});
+
+// biome-ignore lint/suspicious/noExplicitAny: a document of any shape
+const documentOf = (...given: Parameters<typeof openapi>[0]) => openapi(given, about) as any;
+
+describe('the OpenAPI document', () => {
+  const document = documentOf(aContract({ act }));
+  const described = document.paths['/tiny/items/{id}/parts/{part}'].put;
+
+  it('names an operation as its contract does', () => {
+    expect(document).to.include({ openapi: '3.1.0' });
+    expect(document.info).to.deep.equal({ title: 'Tiny', version: '1.2.3', description: 'For tests.' });
+    expect(described).to.include({ operationId: 'tiny_act', summary: 'Act' });
+    expect(described.security).to.deep.equal([{ tiny: ['iam.items:write'] }]);
+  });
+
+  it('describes what travels, before any transform', () => {
+    const { schema, example } = described.requestBody.content['application/json'];
+    expect(schema)
+      .to.include({ type: 'object', additionalProperties: false })
+      .and.to.deep.include({ required: ['at'] });
+    expect(schema.properties.at).to.include({ type: 'string', format: 'date-time' });
+    expect(example).to.deep.equal({ at: '2026-01-01T00:00:00Z' });
+    expect(
+      described.parameters.map(({ name, in: where, required }: Record<string, unknown>) => [name, where, required]),
+    ).to.deep.equal([
+      ['id', 'path', true],
+      ['part', 'path', true],
+      ['dry', 'query', false],
+      ['by', 'query', true],
+      ['tenant', 'query', false],
+    ]);
+    expect(described.parameters[0].schema).to.include({ type: 'string', pattern: '^item-\\d+$' });
+  });
+
+  it('has every status that the operation can answer', () => {
+    expect(Object.keys(described.responses)).to.deep.equal([
+      '200',
+      '400',
+      '401',
+      '403',
+      '404',
+      '409',
+      '413',
+      '415',
+      '429',
+      '500',
+      '503',
+    ]);
+    expect(described.responses[403].description).to.equal('TINY_cross_tenant, TINY_forbidden');
+    expect(described.responses[404].content['application/json'].schema).to.deep.equal({
+      $ref: '#/components/schemas/tinyError',
+    });
+    expect(described.responses[429].headers).to.have.property('Retry-After');
+    expect(described.responses[200].content['application/json'].example).to.deep.equal({ id: 'item-1' });
+  });
+
+  it('refers to nothing that it does not hold', () => {
+    const all = documentOf(...contracts);
+    for (const [, path] of JSON.stringify(all).matchAll(/"\$ref":"#\/([^"]+)"/g)) {
+      expect(
+        path!.split('/').reduce((node, key) => node?.[key], all),
+        path,
+      ).to.be.an('object');
+    }
+    for (const contract of contracts) expect(all.components.schemas).to.have.property(`${contract.name}Error`);
+  });
+
+  it('has an id for each operation that no other has', () => {
+    const ids = Object.values(
+      documentOf(...contracts).paths as Record<string, Record<string, { operationId: string }>>,
+    ).flatMap((path) => Object.values(path).map(({ operationId }) => operationId));
+    expect(new Set(ids).size).to.equal(ids.length);
+    expect(ids).to.include.members(['v1_login', 'v1_refresh', 'v1_me', 'v1_revokeMySession']);
+  });
+});
+
+describe('the documentation', () => {
+  let served: Awaited<ReturnType<typeof serving>>;
+  before(async () => {
+    served = await serving([
+      createSecurityHeaders(about.publicUrl),
+      serveDocs(contracts, { ...about, assets: createAssets() }),
+    ]);
+  });
+  after(() => served.stop());
+  const send = sender(() => served.port);
+
+  it('is one document for all contracts, and one for each', async () => {
+    const all = await send('GET', '/openapi.json');
+    expect(all.status).to.equal(200);
+    expect(all.body.paths).to.have.property('/api/v1/auth/login');
+    for (const { name } of contracts) expect((await send('GET', `/openapi/${name}.json`)).status).to.equal(200);
+    expect((await send('GET', '/openapi/none.json')).status).to.equal(404);
+    expect((await send('POST', '/openapi.json')).status).to.equal(405);
+  });
+
+  it('need not be sent twice', async () => {
+    const { headers } = await get(served.port, '/openapi.json');
+    const again = await get(served.port, '/openapi.json', { 'if-none-match': headers.get('etag')! });
+    expect([again.status, again.body]).to.deep.equal([304, '']);
+  });
+
+  it('is a page for people, with every operation and without code', async () => {
+    const { status, headers, text } = await send('GET', '/docs');
+    expect([status, headers.get('content-type')]).to.deep.equal([200, 'text/html; charset=utf-8']);
+    expect(headers.get('content-security-policy')).to.match(/^default-src 'none'; style-src 'self'/);
+    expect(text).not.to.match(/<script|<style|\sstyle=|\son[a-z]+=|javascript:/i);
+    for (const { operations } of contracts) {
+      for (const { path, summary } of Object.values(operations)) expect(text).to.include(path).and.include(summary);
+    }
+    expect(text).to.match(/href="\/assets\/docs\.css\?v=[0-9a-f]{12}"/);
+  });
+
+  it('lets no text of an operation become markup', async () => {
+    const sharp = { ...act, summary: '<b onclick="x">"&' };
+    const other = await serving([serveDocs([aContract({ sharp })], { ...about, assets: createAssets() })]);
+    const { text } = await sender(() => other.port)('GET', '/docs');
+    await other.stop();
+    expect(text).to.include('&lt;b onclick=&#34;x&#34;&gt;&#34;&amp;').and.not.include('<b onclick');
+  });
+
+  it('has one id for each place that a link can lead to', async () => {
+    const { text } = await send('GET', '/docs');
+    const ids = [...text.matchAll(/\sid="([^"]+)"/g)].map(([, id]) => id);
+    expect(new Set(ids).size).to.equal(ids.length);
+    for (const [, target] of text.matchAll(/href="#([^"]+)"/g)) expect(ids).to.include(target);
+  });
+});
