@@ -4,7 +4,8 @@ import { CALLBACK, USER } from './site.ts';
 /** A browser without JavaScript: keeps cookies, follows redirects, fills in whatever form comes. */
 export function createBrowser(connection: Connection) {
   const jar = new Map<string, string>();
-  const cookies = () => (jar.size > 0 ? `cookie: ${[...jar].map(([name, value]) => `${name}=${value}`).join('; ')}\r\n` : '');
+  const cookies = () =>
+    jar.size > 0 ? `cookie: ${[...jar].map(([name, value]) => `${name}=${value}`).join('; ')}\r\n` : '';
 
   function keep({ head }: Answer): void {
     for (const [, name, value, rest] of head.matchAll(/\r\nset-cookie: *([^=]+)=([^;\r]*)([^\r]*)/gi)) {
@@ -15,7 +16,10 @@ export function createBrowser(connection: Connection) {
 
   async function send(path: string, form?: string): Promise<Answer> {
     const headers = `accept: text/html\r\n${cookies()}`;
-    const answer = await connection.send(form === undefined ? 'GET' : 'POST', path, { headers, ...(form !== undefined && { form }) });
+    const answer = await connection.send(form === undefined ? 'GET' : 'POST', path, {
+      headers,
+      ...(form !== undefined && { form }),
+    });
     keep(answer);
     return answer;
   }
@@ -60,7 +64,10 @@ function formOf(html: string): { action: string; body: string } {
     if (!name) continue;
     const value = /value="([^"]*)"/.exec(input)?.[1] ?? '';
     if (fields.has(name)) continue;
-    fields.set(name, name === 'password' ? USER.password : /^(identifier|login|email)$/.test(name) ? USER.email : value);
+    fields.set(
+      name,
+      name === 'password' ? USER.password : /^(identifier|login|email)$/.test(name) ? USER.email : value,
+    );
   }
   return { action: /action="([^"]*)"/.exec(form)?.[1] ?? '', body: fields.toString() };
 }

@@ -36,7 +36,8 @@ export async function openBenchServer(given = process.env['DATABASE_URL']): Prom
       current_setting('fsync') = 'on' and current_setting('synchronous_commit') = 'on' as durable`);
     return rows[0] as { version: string; durable: boolean };
   });
-  if (!durable) throw new Error('The database is not durable (fsync and synchronous_commit must be on): it would measure nothing.');
+  if (!durable)
+    throw new Error('The database is not durable (fsync and synchronous_commit must be on): it would measure nothing.');
 
   return {
     version,

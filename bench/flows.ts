@@ -12,10 +12,15 @@ const VERIFIER = 'a-code-verifier-that-is-forty-three-characters-long';
 const CHALLENGE = createHash('sha256').update(VERIFIER).digest('base64url');
 
 const forJwt = new URLSearchParams({ grant_type: 'client_credentials', resource: JWT_API, scope: 'read' }).toString();
-const forOpaque = new URLSearchParams({ grant_type: 'client_credentials', resource: OPAQUE_API, scope: 'read' }).toString();
+const forOpaque = new URLSearchParams({
+  grant_type: 'client_credentials',
+  resource: OPAQUE_API,
+  scope: 'read',
+}).toString();
 
 function good(answer: Answer, status = 200): Answer {
-  if (answer.status !== status) throw new Error(`${answer.status} instead of ${status}: ${answer.head}\n${answer.body.slice(0, 500)}`);
+  if (answer.status !== status)
+    throw new Error(`${answer.status} instead of ${status}: ${answer.head}\n${answer.body.slice(0, 500)}`);
   return answer;
 }
 
@@ -43,11 +48,19 @@ export function issuerFlows(mount: string): Flow<unknown>[] {
   const redeem = async (connection: Connection, back: URL): Promise<TokenAnswer> => {
     const code = back.searchParams.get('code');
     if (!code) throw new Error(`no code: ${back}`);
-    const form = new URLSearchParams({ grant_type: 'authorization_code', code, redirect_uri: CALLBACK, code_verifier: VERIFIER });
+    const form = new URLSearchParams({
+      grant_type: 'authorization_code',
+      code,
+      redirect_uri: CALLBACK,
+      code_verifier: VERIFIER,
+    });
     return tokensOf(await connection.send('POST', at.token, { ...AS_WEB, form: form.toString() }));
   };
 
-  const signIn = async (connection: Connection, extra: Record<string, string>): Promise<TokenAnswer & { browser: Browser }> => {
+  const signIn = async (
+    connection: Connection,
+    extra: Record<string, string>,
+  ): Promise<TokenAnswer & { browser: Browser }> => {
     const browser = createBrowser(connection);
     return { ...(await redeem(connection, await browser.throughTo(at.authorize(extra)))), browser };
   };
@@ -58,7 +71,10 @@ export function issuerFlows(mount: string): Flow<unknown>[] {
       // The browser keeps its cookies; the connection may be another one later.
       prepare: async (connection) => (await signIn(connection, extra)).browser.cookieHeader(),
       async step(connection, cookies: string) {
-        const answer = good(await connection.send('GET', at.authorize(extra), { headers: `accept: text/html\r\n${cookies}` }), 303);
+        const answer = good(
+          await connection.send('GET', at.authorize(extra), { headers: `accept: text/html\r\n${cookies}` }),
+          303,
+        );
         await redeem(connection, new URL(headerOf(answer, 'location')!));
       },
     });
@@ -74,11 +90,20 @@ export function issuerFlows(mount: string): Flow<unknown>[] {
     });
 
   return [
-    flow({ name: 'client_credentials, JWT', prepare: async () => {}, step: async (connection) => void good(await connection.send('POST', at.token, { ...AS_ROBOT, form: forJwt })) }),
-    flow({ name: 'client_credentials, opaque', prepare: async () => {}, step: async (connection) => void good(await connection.send('POST', at.token, { ...AS_ROBOT, form: forOpaque })) }),
+    flow({
+      name: 'client_credentials, JWT',
+      prepare: async () => {},
+      step: async (connection) => void good(await connection.send('POST', at.token, { ...AS_ROBOT, form: forJwt })),
+    }),
+    flow({
+      name: 'client_credentials, opaque',
+      prepare: async () => {},
+      step: async (connection) => void good(await connection.send('POST', at.token, { ...AS_ROBOT, form: forOpaque })),
+    }),
     flow({
       name: 'introspection, opaque',
-      prepare: async (connection) => (await signIn(connection, { resource: OPAQUE_API, scope: 'openid read' })).access_token,
+      prepare: async (connection) =>
+        (await signIn(connection, { resource: OPAQUE_API, scope: 'openid read' })).access_token,
       async step(connection, token: string) {
         const { body } = good(await connection.send('POST', at.introspect, { ...AS_WEB, form: `token=${token}` }));
         if (!body.includes('"active":true')) throw new Error(body);
@@ -118,7 +143,9 @@ export function mixFlow(tenants: number): Flow<unknown> {
       else if (kind < 0.4) good(await connection.send('GET', `${mount}/.well-known/jwks.json`));
       else if (kind < 0.7) good(await connection.send('POST', `${mount}/oauth/token`, { ...AS_ROBOT, form: forJwt }));
       else {
-        const token = tokensOf(await connection.send('POST', `${mount}/oauth/token`, { ...AS_ROBOT, form: forOpaque })).access_token;
+        const token = tokensOf(
+          await connection.send('POST', `${mount}/oauth/token`, { ...AS_ROBOT, form: forOpaque }),
+        ).access_token;
         good(await connection.send('POST', `${mount}/oauth/introspect`, { ...AS_ROBOT, form: `token=${token}` }));
       }
     },

@@ -4,7 +4,11 @@ export type Answer = { status: number; head: string; body: string };
 
 /** One connection that is kept alive, with one request at a time on it. */
 export type Connection = {
-  send(method: 'GET' | 'POST', path: string, options?: { headers?: string; form?: string; json?: string }): Promise<Answer>;
+  send(
+    method: 'GET' | 'POST',
+    path: string,
+    options?: { headers?: string; form?: string; json?: string },
+  ): Promise<Answer>;
   close(): void;
 };
 

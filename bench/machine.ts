@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
-import { cpus, loadavg, totalmem } from 'node:os';
 import { readFileSync } from 'node:fs';
+import { cpus, loadavg, totalmem } from 'node:os';
 
 /** The core that the measured server has to itself, and the one that the load generator and PostgreSQL share. */
 export const SERVER_CORE = 0;
@@ -29,7 +29,8 @@ export function canPin(): boolean {
 
 /** Moves this process, its threads and all its children to come (PostgreSQL among them) off the server's core. */
 export function pinSelf(): void {
-  if (canPin()) execFileSync('taskset', ['-a', '-p', '-c', String(LOAD_CORE), String(process.pid)], { stdio: 'ignore' });
+  if (canPin())
+    execFileSync('taskset', ['-a', '-p', '-c', String(LOAD_CORE), String(process.pid)], { stdio: 'ignore' });
 }
 
 const TICK_MS = 10;

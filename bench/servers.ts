@@ -1,8 +1,8 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { createServer, type AddressInfo } from 'node:net';
-import { fileURLToPath } from 'node:url';
+import { type AddressInfo, createServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { openConnection } from './http-connection.ts';
 import { canPin, SERVER_CORE } from './machine.ts';
 
@@ -37,7 +37,11 @@ export function gatehouseEnvironment(databaseUrl: string, port: number): Record<
 }
 
 /** Starts Gatehouse on a database. @param path what must answer 200 before the start counts as done */
-export async function startGatehouse(databaseUrl: string, path: string, flags: readonly string[] = []): Promise<BenchProcess> {
+export async function startGatehouse(
+  databaseUrl: string,
+  path: string,
+  flags: readonly string[] = [],
+): Promise<BenchProcess> {
   const port = await freePort();
   return startProcess('../src/main.ts', { environment: gatehouseEnvironment(databaseUrl, port), port, path, flags });
 }
@@ -45,7 +49,12 @@ export async function startGatehouse(databaseUrl: string, path: string, flags: r
 /** Starts the bare core: oidc-provider with everything in memory. */
 export async function startBare(): Promise<BenchProcess> {
   const port = await freePort();
-  return startProcess('./bare-provider.ts', { environment: { PORT: String(port) }, port, path: '/.well-known/openid-configuration', flags: [] });
+  return startProcess('./bare-provider.ts', {
+    environment: { PORT: String(port) },
+    port,
+    path: '/.well-known/openid-configuration',
+    flags: [],
+  });
 }
 
 /** Applies a file of tenants with the command line, as an operator would. @returns milliseconds it took */

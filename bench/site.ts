@@ -23,7 +23,10 @@ export function blueprint(tenants: number): Blueprint {
         { identifier: JWT_API, scopes: ['read', 'write'], accessTokenFormat: 'jwt' },
         { identifier: OPAQUE_API, scopes: ['read', 'write'], accessTokenFormat: 'opaque' },
       ],
-      users: tenant === 0 ? [{ ...USER, firstName: 'Ann', lastName: 'Lee', emailVerified: true, roles: ['TENANT_ADMIN'] }] : [],
+      users:
+        tenant === 0
+          ? [{ ...USER, firstName: 'Ann', lastName: 'Lee', emailVerified: true, roles: ['TENANT_ADMIN'] }]
+          : [],
       clients: [
         {
           clientId: WEB.id,

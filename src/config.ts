@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { parse as parseYaml } from 'yaml';
 import { z } from 'zod';
+import { networks } from './kernel/address.ts';
 
 const flag = z
   .union([z.boolean(), z.enum(['true', 'false', '1', '0'])])
@@ -10,6 +11,7 @@ const list = z
   .transform((v) =>
     (typeof v === 'string' ? v.split(',') : v).map((item) => item.trim()).filter((item) => item !== ''),
   );
+const cidrs = list.refine(areNetworks, 'addresses or CIDRs are needed, separated by commas');
 const masterKey = z
   .string()
   .refine(
@@ -55,11 +57,11 @@ const SETTINGS = z.strictObject({
   /** Mail server, smtp:// or smtps://. */
   SMTP_URL: z.url({ protocol: /^smtps?$/ }).optional(),
   /** CIDRs of reverse proxies whose forwarded headers count. */
-  TRUSTED_PROXIES: list.default([]),
+  TRUSTED_PROXIES: cidrs.default([]),
   /** CIDRs that may read /metrics and /internal/*; compared with the socket's address. */
-  INTERNAL_ALLOWED_CIDRS: list.default(['127.0.0.0/8', '::1/128']),
+  INTERNAL_ALLOWED_CIDRS: cidrs.default(['127.0.0.0/8', '::1/128']),
   /** Loopback and private targets that outbound calls may reach. */
-  EGRESS_ALLOWED_CIDRS: list.default([]),
+  EGRESS_ALLOWED_CIDRS: cidrs.default([]),
   /** pino's level. */
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
   /** Seconds in which a refresh token that was just used gives the same successor again; 0 turns it off. */
@@ -69,12 +71,15 @@ const SETTINGS = z.strictObject({
   /** argon2id memory in KiB, and passes. */
   ARGON2_MEMORY_KIB: z.coerce.number().int().min(8_192).max(1_048_576).default(19_456),
   ARGON2_PASSES: z.coerce.number().int().min(1).max(10).default(2),
-  /** Rate limits of v1.yaml section 11; false where a gateway does it. */
+  /** The rate limits of the JSON contracts; false where a gateway does it. */
   RATE_LIMITS: flag.default(true),
   /** The demonstration application: on in development. */
   DEMO: flag.optional(),
   DEMO_PORT: z.coerce.number().int().min(0).max(65_535).default(3001),
 });
+
+/** For docs/configuration.md and the files in `config/`, which may name no other. */
+export const SETTING_NAMES: readonly string[] = Object.keys(SETTINGS.shape);
 
 type Settings = z.output<typeof SETTINGS>;
 
@@ -111,6 +116,7 @@ export function loadConfig(environment: Record<string, string | undefined> = pro
   const unsafe = config.NODE_ENV === 'production' ? insecurities(settings, environment) : [];
   if (unsafe.length > 0)
     throw new BadConfiguration(`Refusing to start in production:\n${unsafe.map((line) => `  ${line}`).join('\n')}`);
+  for (const value of Object.values(config)) Object.freeze(value);
   return Object.freeze(config);
 }
 
@@ -134,6 +140,15 @@ function insecurities(settings: Settings, environment: Record<string, string | u
   if (!settings.PUBLIC_URL) wrong.push('PUBLIC_URL: is needed; issuers begin with it.');
   else if (!isSecureOrigin(new URL(settings.PUBLIC_URL))) wrong.push('PUBLIC_URL: must be https outside of loopback.');
   return wrong;
+}
+
+function areNetworks(values: readonly string[]): boolean {
+  try {
+    networks(values);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** https, or a loopback host (RFC 8252 §8.3 calls plain http acceptable there). */

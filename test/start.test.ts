@@ -56,7 +56,7 @@ async function signInAtDemo(
   const browser = aBrowser(node);
   let page = await browser.signIn(leave.headers.get('location') as string, ADMIN, password);
   if (next !== undefined)
-    page = await browser.submit(page, { new_password: next, repeat_password: next, action: 'save' });
+    page = await browser.submit(page, { password: next, password_confirmation: next, action: 'save' });
   if (page.url.origin !== demo) return page.html;
   await fetch(page.url, asVisitor);
   return (await fetch(demo, asVisitor)).text();

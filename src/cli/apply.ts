@@ -1,8 +1,9 @@
 import { writeFileSync } from 'node:fs';
-import type { BlueprintService } from '../domain/blueprint/blueprint-service.ts';
 import type { Difference } from '../domain/blueprint/blueprint.ts';
+import type { BlueprintService } from '../domain/blueprint/blueprint-service.ts';
 import type { OperatorCall } from '../kernel/call.ts';
 import { printBlueprint, readBlueprint } from './blueprint-file.ts';
+import { blueprintJsonSchema } from './blueprint-schema.ts';
 import { type Command, EXIT, inHouse, parse } from './command.ts';
 
 /**
@@ -32,9 +33,16 @@ const apply: Command = {
   async run(args, terminal) {
     const { values, positionals } = parse(args, json, ['FILE']);
     const document = readBlueprint(positionals[0]!);
-    const differences = await inHouse(terminal, ({ services, operator }) => services.blueprint.apply(operator('apply'), document));
+    const differences = await inHouse(terminal, ({ services, operator }) =>
+      services.blueprint.apply(operator('apply'), document),
+    );
     if (values.json) terminal.out(JSON.stringify(differences));
-    else terminal.out([...differences.map(lineOf), differences.length === 0 ? 'Nothing to do.' : `${differences.length} done.`].join('\n'));
+    else
+      terminal.out(
+        [...differences.map(lineOf), differences.length === 0 ? 'Nothing to do.' : `${differences.length} done.`].join(
+          '\n',
+        ),
+      );
     return EXIT.done;
   },
 };
@@ -45,8 +53,12 @@ const plan: Command = {
   async run(args, terminal) {
     const { values, positionals } = parse(args, { ...json, 'exit-code': { type: 'boolean' } }, ['FILE']);
     const document = readBlueprint(positionals[0]!);
-    const differences = await inHouse(terminal, ({ services, operator }) => services.blueprint.plan(operator('plan'), document));
-    terminal.out(values.json ? JSON.stringify(differences) : [...differences.map(lineOf), countOf(differences)].join('\n'));
+    const differences = await inHouse(terminal, ({ services, operator }) =>
+      services.blueprint.plan(operator('plan'), document),
+    );
+    terminal.out(
+      values.json ? JSON.stringify(differences) : [...differences.map(lineOf), countOf(differences)].join('\n'),
+    );
     return values['exit-code'] && differences.some(({ action }) => action !== 'kept') ? EXIT.differences : EXIT.done;
   },
 };
@@ -55,7 +67,11 @@ const exportTenants: Command = {
   usage: 'export [--tenant SLUG]... [--out FILE] [--no-passwords]',
   summary: 'Writes tenants as a file that `apply` makes again; with password hashes, so keep it as you keep a backup',
   async run(args, terminal) {
-    const { values } = parse(args, { tenant: { type: 'string', multiple: true }, out: { type: 'string' }, 'no-passwords': { type: 'boolean' } });
+    const { values } = parse(args, {
+      tenant: { type: 'string', multiple: true },
+      out: { type: 'string' },
+      'no-passwords': { type: 'boolean' },
+    });
     const document = await inHouse(terminal, ({ services, operator }) =>
       services.blueprint.exportAll(operator('export'), { slugs: values.tenant, passwords: !values['no-passwords'] }),
     );
@@ -67,4 +83,14 @@ const exportTenants: Command = {
   },
 };
 
-export const blueprintCommands: Record<string, Command> = { apply, plan, export: exportTenants };
+const schema: Command = {
+  usage: 'schema',
+  summary: 'Prints the JSON Schema of the file (docs/blueprint.schema.json)',
+  async run(args, terminal) {
+    parse(args, {});
+    terminal.out(JSON.stringify(blueprintJsonSchema(), null, 2));
+    return EXIT.done;
+  },
+};
+
+export const blueprintCommands: Record<string, Command> = { apply, plan, export: exportTenants, schema };

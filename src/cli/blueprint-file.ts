@@ -1,5 +1,5 @@
 import { readFileSync, statSync } from 'node:fs';
-import { isAlias, LineCounter, parseDocument, stringify, visit } from 'yaml';
+import { type Document, LineCounter, parseDocument, stringify, visit } from 'yaml';
 import type { Blueprint, Mistake } from '../domain/blueprint/blueprint.ts';
 import { LIMITS } from '../kernel/limits.ts';
 import { BLUEPRINT_SCHEMA } from './blueprint-schema.ts';
@@ -41,15 +41,28 @@ export function parseBlueprint(source: string): Blueprint {
       }),
     );
   }
-  let aliases = 0;
-  visit(document, (_key, node) => {
-    if (isAlias(node)) aliases += 1;
-  });
-  if (aliases > LIMITS.applyAliases)
-    throw new BadBlueprint([{ path: '(file)', message: `has more than ${LIMITS.applyAliases} aliases` }]);
-  const result = BLUEPRINT_SCHEMA.safeParse(document.toJS({ maxAliasCount: LIMITS.applyAliases }));
+  const result = BLUEPRINT_SCHEMA.safeParse(valueOf(document));
   if (!result.success) throw new BadBlueprint(result.error.issues.flatMap(toMistakes).slice(0, LIMITS.applyMistakes));
   return result.data;
+}
+
+/** An alias of aliases can make a small file huge, so both their number and what they grow to are bounded. */
+function valueOf(document: Document): unknown {
+  const tooMany = () => new BadBlueprint([{ path: '(file)', message: 'repeats itself too often by aliases' }]);
+  let aliases = 0;
+  visit(document, {
+    Alias() {
+      aliases += 1;
+      return aliases > LIMITS.applyAliases ? visit.BREAK : undefined;
+    },
+  });
+  if (aliases > LIMITS.applyAliases) throw tooMany();
+  try {
+    return document.toJS({ maxAliasCount: LIMITS.applyAliases });
+  } catch (error) {
+    if (!(error instanceof ReferenceError)) throw error;
+    throw /excessive/i.test(error.message) ? tooMany() : new BadBlueprint([{ path: '(file)', message: error.message }]);
+  }
 }
 
 type Issue = { path: readonly PropertyKey[]; message: string; code?: string; keys?: readonly string[] };

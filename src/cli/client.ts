@@ -1,11 +1,12 @@
 import type { ClientKind } from '../domain/clients/client.ts';
-import { callIn, type Command, EXIT, inHouse, parse, UsageError, wholeNumber } from './command.ts';
+import { type Command, callIn, EXIT, inHouse, parse, UsageError, wholeNumber } from './command.ts';
 
 const tenant = { tenant: { type: 'string' } } as const;
 const KINDS: readonly string[] = ['web', 'spa', 'native', 'service', 'partner'] satisfies ClientKind[];
 
 const create: Command = {
-  usage: 'client create KIND [--tenant SLUG] [--id ID] [--name NAME] [--redirect-uri URI]... [--logout-uri URI]... [--scope SCOPE]... [--first-party]',
+  usage:
+    'client create KIND [--tenant SLUG] [--id ID] [--name NAME] [--redirect-uri URI]... [--logout-uri URI]... [--scope SCOPE]... [--first-party]',
   summary: `Registers an application (${KINDS.join(', ')}) and prints its secret, once`,
   async run(args, terminal) {
     const { values, positionals } = parse(

@@ -7,7 +7,10 @@ import type { OperatorCall, TenantCall } from '../kernel/call.ts';
 
 /** What the commands need of the house. */
 export type CliHouse = {
-  services: Pick<Rooms, 'tenants' | 'users' | 'clients' | 'access' | 'passwords' | 'sessions' | 'signingKeys' | 'tenantKeys' | 'audit'> & {
+  services: Pick<
+    Rooms,
+    'tenants' | 'users' | 'clients' | 'access' | 'passwords' | 'sessions' | 'signingKeys' | 'tenantKeys' | 'audit'
+  > & {
     blueprint: BlueprintService;
   };
   platformSlug: string;
@@ -32,7 +35,16 @@ export type Terminal = {
 export type Command = { usage: string; summary: string; run(args: string[], terminal: Terminal): Promise<number> };
 
 /** Exit codes of sysexits.h, beside 0 for done, 1 for refused, and 2 for a plan with differences. */
-export const EXIT = { done: 0, refused: 1, differences: 2, usage: 64, data: 65, noInput: 66, software: 70, config: 78 } as const;
+export const EXIT = {
+  done: 0,
+  refused: 1,
+  differences: 2,
+  usage: 64,
+  data: 65,
+  noInput: 66,
+  software: 70,
+  config: 78,
+} as const;
 
 /** The command line is wrong; the command's usage is shown. */
 export class UsageError extends Error {}
@@ -43,7 +55,8 @@ type Options = NonNullable<ParseArgsConfig['options']>;
 export function parse<const T extends Options>(args: string[], options: T, positionals: readonly string[] = []) {
   try {
     const parsed = parseArgs({ args, options, allowPositionals: true, strict: true });
-    if (parsed.positionals.length !== positionals.length) throw new UsageError(positionals.length === 0 ? 'takes no argument' : `wants ${positionals.join(' ')}`);
+    if (parsed.positionals.length !== positionals.length)
+      throw new UsageError(positionals.length === 0 ? 'takes no argument' : `wants ${positionals.join(' ')}`);
     return parsed;
   } catch (error) {
     throw error instanceof UsageError ? error : new UsageError((error as Error).message);
@@ -68,7 +81,10 @@ export async function inHouse<T>(terminal: Terminal, work: (house: CliHouse) => 
 }
 
 /** A call of the command line in a tenant; the platform tenant unless one is named. @throws UsageError when there is none */
-export async function callIn(house: CliHouse, slug: string = house.platformSlug): Promise<{ call: TenantCall; tenant: Tenant }> {
+export async function callIn(
+  house: CliHouse,
+  slug: string = house.platformSlug,
+): Promise<{ call: TenantCall; tenant: Tenant }> {
   const operator = house.operator('command line');
   const tenant = await house.services.tenants.findBySlug(operator, slug);
   if (!tenant) throw new UsageError(`there is no tenant ${slug}`);

@@ -1,4 +1,4 @@
-import { callIn, type Command, EXIT, inHouse, parse } from './command.ts';
+import { type Command, callIn, EXIT, inHouse, parse } from './command.ts';
 
 const rotate: Command = {
   usage: 'keys rotate [--tenant SLUG]',
@@ -17,10 +17,13 @@ const rotate: Command = {
 
 const rotateMaster: Command = {
   usage: 'keys rotate-master',
-  summary: 'Seals every data key under GATEHOUSE_MASTER_KEY; earlier keys stand in GATEHOUSE_MASTER_KEYS_PREVIOUS until then',
+  summary:
+    'Seals every data key under GATEHOUSE_MASTER_KEY; earlier keys stand in GATEHOUSE_MASTER_KEYS_PREVIOUS until then',
   async run(args, terminal) {
     parse(args, {});
-    const count = await inHouse(terminal, ({ services, operator }) => services.tenantKeys.rotateMaster(operator('rotate-master')));
+    const count = await inHouse(terminal, ({ services, operator }) =>
+      services.tenantKeys.rotateMaster(operator('rotate-master')),
+    );
     terminal.out(`${count} data keys sealed anew.`);
     return EXIT.done;
   },

@@ -79,5 +79,7 @@ async function issueInitialAccessToken(house: House, tenant: Tenant, seconds: nu
   const issuer = await issuers.byTenant(tenant.id);
   if (!issuer) throw new Error(`tenant ${tenant.slug} is not active`);
   // The policy `tenant` is what holds registrations to the rules of oidc/registration.ts; a token without it has none.
-  return issuers.inScope(issuer, () => new issuer.provider.InitialAccessToken({ expiresIn: seconds, policies: ['tenant'] }).save());
+  return issuers.inScope(issuer, () =>
+    new issuer.provider.InitialAccessToken({ expiresIn: seconds, policies: ['tenant'] }).save(),
+  );
 }

@@ -1,5 +1,5 @@
-import { Failure } from '../kernel/failure.ts';
 import { BadConfiguration } from '../config.ts';
+import { Failure } from '../kernel/failure.ts';
 import { blueprintCommands } from './apply.ts';
 import { BadBlueprint } from './blueprint-file.ts';
 import { clientCommands } from './client.ts';

@@ -1,7 +1,7 @@
-import { randomToken } from '../kernel/secret.ts';
-import { callIn, type CliHouse, type Command, EXIT, inHouse, parse, type Terminal, UsageError } from './command.ts';
-import type { TenantCall } from '../kernel/call.ts';
 import type { User } from '../domain/users/user.ts';
+import type { TenantCall } from '../kernel/call.ts';
+import { randomToken } from '../kernel/secret.ts';
+import { type CliHouse, type Command, callIn, EXIT, inHouse, parse, type Terminal, UsageError } from './command.ts';
 
 const tenant = { tenant: { type: 'string' } } as const;
 const stdin = { 'password-stdin': { type: 'boolean' } } as const;
@@ -13,12 +13,18 @@ async function find({ services }: CliHouse, call: TenantCall, identifier: string
 }
 
 /** A password never stands on the command line, where every process can read it: it comes by standard input or is made. */
-async function passwordFor(terminal: Terminal, given: boolean | undefined): Promise<{ password: string; oneTime: boolean }> {
-  return given ? { password: (await terminal.readInput()).replace(/\r?\n$/, ''), oneTime: false } : { password: randomToken(16), oneTime: true };
+async function passwordFor(
+  terminal: Terminal,
+  given: boolean | undefined,
+): Promise<{ password: string; oneTime: boolean }> {
+  return given
+    ? { password: (await terminal.readInput()).replace(/\r?\n$/, ''), oneTime: false }
+    : { password: randomToken(16), oneTime: true };
 }
 
 const create: Command = {
-  usage: 'user create EMAIL [--tenant SLUG] [--first-name NAME] [--last-name NAME] [--username NAME] [--role ROLE]... [--password-stdin]',
+  usage:
+    'user create EMAIL [--tenant SLUG] [--first-name NAME] [--last-name NAME] [--username NAME] [--role ROLE]... [--password-stdin]',
   summary: 'Makes a user whose address is verified; prints a one-time password unless one comes by standard input',
   async run(args, terminal) {
     const { values, positionals } = parse(

@@ -2,6 +2,7 @@ import type { Middleware } from 'koa';
 import type { KoaContextWithOIDC } from 'oidc-provider';
 import { readForm } from '../http/form-body.ts';
 import { Failure } from '../kernel/failure.ts';
+import { isScopeTooLong } from './parameter-rules.ts';
 
 const ENDPOINTS = new Set(['/oauth/token', '/oauth/introspect', '/oauth/revoke', '/oauth/par', '/oauth/device']);
 const FORMS = new Set([...ENDPOINTS, '/device']);
@@ -18,7 +19,10 @@ export function guardRequests() {
     if (ctx.querystring !== '' && ENDPOINTS.has(ctx.path))
       return refuse(ctx as never, 400, 'parameters belong into the body');
     try {
-      (ctx.request as { body?: unknown }).body = await readForm(ctx);
+      const form = await readForm(ctx);
+      if (ctx.path === '/oauth/token' && isScopeTooLong(form['scope']))
+        return refuse(ctx as never, 400, 'scope is too long', 'invalid_scope');
+      (ctx.request as { body?: unknown }).body = form;
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
       const status = { too_large: 413, unsupported_media: 415 }[error.code as string] ?? 400;
@@ -28,8 +32,8 @@ export function guardRequests() {
   }) as Middleware as (ctx: KoaContextWithOIDC, next: () => Promise<void>) => Promise<void>;
 }
 
-function refuse(ctx: KoaContextWithOIDC, status: number, description: string): void {
+function refuse(ctx: KoaContextWithOIDC, status: number, description: string, error = 'invalid_request'): void {
   ctx.status = status;
   ctx.set('cache-control', 'no-store');
-  ctx.body = { error: 'invalid_request', error_description: description };
+  ctx.body = { error, error_description: description };
 }

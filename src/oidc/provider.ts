@@ -12,6 +12,7 @@ import { coreFeatures, type FeatureOptions } from './features.ts';
 import { existingGrant } from './grants.ts';
 import { type HardenOptions, harden } from './harden.ts';
 import { jwksOf } from './jwks.ts';
+import { PARAMETER_RULES } from './parameter-rules.ts';
 import { ACR_VALUES, signInPolicy } from './policy.ts';
 import { extraTokenClaims } from './token-claims.ts';
 
@@ -95,6 +96,7 @@ function configuration(options: ProviderOptions): Configuration {
     expiresWithSession: async (_ctx, source) => !source.scopes.has('offline_access'),
     rotateRefreshToken: rotates,
     extraTokenClaims: extraTokenClaims(tenant, issuer),
+    extraParams: PARAMETER_RULES,
     interactions: { policy: signInPolicy(), url: (_ctx, interaction) => `${mount}/interaction/${interaction.uid}` },
     renderError: (ctx, out, error) => pages.error(ctx, out, error),
     fetch: options.egress as NonNullable<Configuration['fetch']>,

@@ -81,7 +81,10 @@ export function killDatabase(dataDir: string): void {
 
 /** After a suite: ends what a failed test has left running, and removes the folders. */
 export async function endProcesses(): Promise<void> {
-  await Promise.all([...running].map((child) => (child.kill('SIGKILL'), once(child, 'close'))));
+  for (const child of running) {
+    child.kill('SIGKILL');
+    await once(child, 'close');
+  }
   for (const folder of folders) {
     try {
       killDatabase(join(folder, 'var'));

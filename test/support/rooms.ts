@@ -43,7 +43,12 @@ export function buildRooms() {
   const passwordTransfer = createPasswordTransfer();
   const users = createUserService({ audit, access, sessions, passwords });
   const apis = createApiService({ audit });
-  const clients = createClientService({ audit, tenantKeys, grants: sessions, validateMetadata: createMetadataValidator() });
+  const clients = createClientService({
+    audit,
+    tenantKeys,
+    grants: sessions,
+    validateMetadata: createMetadataValidator(),
+  });
   const blueprint = createBlueprintService({ tenants, access, apis, users, clients, passwords, passwordTransfer });
   return { audit, tenantKeys, sessions, access, tenants, passwords, passwordTransfer, users, apis, clients, blueprint };
 }
@@ -65,7 +70,10 @@ export const operator = (now = NOON): OperatorCall => ({ db: pool(), actor: SYST
 export const aSlug = (): string => `t-${newId().slice(-12)}`;
 
 /** A new tenant, and a call in it. */
-export async function aTenant({ actor = SYSTEM, ...draft }: Partial<TenantDraft> & { actor?: Actor } = {}): Promise<TenantCall & { tenant: Tenant }> {
+export async function aTenant({
+  actor = SYSTEM,
+  ...draft
+}: Partial<TenantDraft> & { actor?: Actor } = {}): Promise<TenantCall & { tenant: Tenant }> {
   const tenant = await rooms().tenants.create(operator(), { slug: aSlug(), name: 'Acme', ...draft });
   return { ...operator(), actor, tenantId: tenant.id, tenant };
 }
@@ -81,13 +89,17 @@ export const actor = (permissions: readonly string[], roles: readonly string[] =
   permissions,
 });
 
-let number = 0;
 /** A new active user. */
-export async function aUser(call: TenantCall, { roles = [] as string[], email = `user${(number += 1)}@example.com` } = {}): Promise<UserId> {
+export async function aUser(
+  call: TenantCall,
+  { roles = [] as string[], email = `${newId()}@example.com` } = {},
+): Promise<UserId> {
   return (await rooms().users.create(as(call, SYSTEM), { email, roles })).id;
 }
 
 /** What the tenant's audit trail says, oldest first. */
 export async function auditOf(call: TenantCall): Promise<string[]> {
-  return inTransaction(call, ({ db }) => db('audit_events').where({ tenant_id: call.tenantId }).orderBy('id').pluck('action'));
+  return inTransaction(call, ({ db }) =>
+    db('audit_events').where({ tenant_id: call.tenantId }).orderBy('id').pluck('action'),
+  );
 }

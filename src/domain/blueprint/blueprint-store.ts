@@ -8,6 +8,8 @@ const APPLY_LOCK = 4_172_101;
  * tenants. All of it ends with the transaction.
  */
 export async function waitForTurn({ db }: OperatorCall): Promise<void> {
-  await db.raw(`set local lock_timeout = '120s'; set local statement_timeout = '120s'; set local idle_in_transaction_session_timeout = '600s'`);
+  await db.raw(
+    `set local lock_timeout = '120s'; set local statement_timeout = '120s'; set local idle_in_transaction_session_timeout = '600s'`,
+  );
   await db.raw('select pg_advisory_xact_lock(?)', [APPLY_LOCK]);
 }

@@ -1,5 +1,5 @@
 import type { OperatorCall, TenantCall } from '../../kernel/call.ts';
-import { Failure, FAILURES } from '../../kernel/failure.ts';
+import { FAILURES, Failure } from '../../kernel/failure.ts';
 import type { TenantId } from '../../kernel/ids.ts';
 import { LIMITS } from '../../kernel/limits.ts';
 import { stableJson } from '../../kernel/text.ts';
@@ -8,8 +8,8 @@ import type { ApiService } from '../apis/api-service.ts';
 import type { ClientService } from '../clients/client-service.ts';
 import type { PasswordService } from '../passwords/password-service.ts';
 import type { PasswordTransfer } from '../passwords/password-transfer.ts';
-import type { TenantService } from '../tenants/tenant-service.ts';
 import type { TenantType } from '../tenants/tenant.ts';
+import type { TenantService } from '../tenants/tenant-service.ts';
 import type { UserService } from '../users/user-service.ts';
 import type { Difference, Kind, Mistake, TenantBlueprint } from './blueprint.ts';
 
@@ -50,7 +50,14 @@ export const writes = ({ mayWrite, mistakes }: Work): boolean => mayWrite && mis
 
 export const callOf = ({ tx }: Work, { tenantId }: Site): TenantCall => ({ ...tx, tenantId });
 
-export function differs(work: Work, { declared }: Site, action: Difference['action'], kind: Kind, name: string, fields?: readonly string[]): void {
+export function differs(
+  work: Work,
+  { declared }: Site,
+  action: Difference['action'],
+  kind: Kind,
+  name: string,
+  fields?: readonly string[],
+): void {
   work.differences.push({ action, tenant: declared.slug, kind, name, ...(fields && { fields }) });
 }
 
@@ -71,14 +78,21 @@ export async function judged<T>(work: Work, path: string, decide: () => T | Prom
 }
 
 function sentenceOf(code: Failure['code'], { problem, reasons, names }: Record<string, unknown>): string {
-  const more = [problem, ...(Array.isArray(reasons) ? reasons : []), ...(Array.isArray(names) ? names : [])].filter((part) => typeof part === 'string');
+  const more = [problem, ...(Array.isArray(reasons) ? reasons : []), ...(Array.isArray(names) ? names : [])].filter(
+    (part) => typeof part === 'string',
+  );
   // These two say nothing that the problem does not say better.
   if (more.length > 0 && (code === 'invalid_input' || code === 'client_invalid')) return more.join(', ');
   return more.length > 0 ? `${FAILURES[code].replace(/\.$/, '')}: ${more.join(', ')}` : FAILURES[code];
 }
 
 /** The declared things with their paths; one that is declared twice is a mistake, and only the first counts. */
-export function declaredOnce<T>(work: Work, path: string, items: readonly T[], keyOf: (item: T) => string): { item: T; path: string; key: string }[] {
+export function declaredOnce<T>(
+  work: Work,
+  path: string,
+  items: readonly T[],
+  keyOf: (item: T) => string,
+): { item: T; path: string; key: string }[] {
   const seen = new Set<string>();
   return items.flatMap((item, index) => {
     const key = keyOf(item);
@@ -98,7 +112,10 @@ export function byTenant<T extends { tenantId: TenantId }>(items: readonly T[]):
 }
 
 /** The names of the values that are given and not what is there. */
-export function changedFields<T extends object>(given: T, present: { [Key in keyof T]?: unknown }): (keyof T & string)[] {
+export function changedFields<T extends object>(
+  given: T,
+  present: { [Key in keyof T]?: unknown },
+): (keyof T & string)[] {
   return (Object.keys(given) as (keyof T & string)[]).filter(
     (key) => given[key] !== undefined && stableJson(given[key]) !== stableJson(present[key] ?? null),
   );

@@ -36,7 +36,9 @@ export function createClientService({ audit, tenantKeys, grants, validateMetadat
     validateMetadata({ ...metadata, client_id: clientId, client_name: name });
 
   async function writeChange(tx: TenantCall, client: Client, values: ClientValues): Promise<Client> {
-    const changed = Object.keys(values).filter((key) => stableJson(values[key as keyof ClientValues]) !== stableJson(client[key as keyof Client]));
+    const changed = Object.keys(values).filter(
+      (key) => stableJson(values[key as keyof ClientValues]) !== stableJson(client[key as keyof Client]),
+    );
     if (changed.length === 0) return client;
     await assertAccepted(values);
     if (client.status === 'active' && values.status === 'disabled') await grants.revokeOfClient(tx, client.clientId);
@@ -69,7 +71,10 @@ export function createClientService({ audit, tenantKeys, grants, validateMetadat
      */
     async create(
       call: TenantCall,
-      { clientSecret, ...draft }: Omit<ClientDraft, 'clientId'> & { clientId?: string | undefined; clientSecret?: string | undefined },
+      {
+        clientSecret,
+        ...draft
+      }: Omit<ClientDraft, 'clientId'> & { clientId?: string | undefined; clientSecret?: string | undefined },
     ): Promise<{ client: Client; clientSecret: string | undefined }> {
       const values = checkedClient({ ...draft, clientId: draft.clientId ?? randomToken(16) });
       if (clientSecret !== undefined) assertTakesSecret(values);
@@ -79,7 +84,8 @@ export function createClientService({ audit, tenantKeys, grants, validateMetadat
       return inTransaction(call, async (tx) => {
         const [made] = await store.insert(tx, [{ ...values, tenantId: tx.tenantId }]);
         if (!made) throw new Failure('client_taken', { clientId: values.clientId });
-        if (secret !== undefined) await secrets.insertSecrets(tx, [{ tenantId: tx.tenantId, clientId: values.clientId, secret }]);
+        if (secret !== undefined)
+          await secrets.insertSecrets(tx, [{ tenantId: tx.tenantId, clientId: values.clientId, secret }]);
         await audit.record(tx, 'client.created', { ...target(values.clientId), details: { kind: values.kind } });
         return { client: made.client, clientSecret: secret };
       });
@@ -135,7 +141,10 @@ export function createClientService({ audit, tenantKeys, grants, validateMetadat
      *
      * @throws Failure `client_taken`
      */
-    async saveRegistered(call: TenantCall, { client_id, client_name, client_secret, ...metadata }: ClientMetadata): Promise<void> {
+    async saveRegistered(
+      call: TenantCall,
+      { client_id, client_name, client_secret, ...metadata }: ClientMetadata,
+    ): Promise<void> {
       const clientId = String(client_id);
       const values = registeredValues(clientId, client_name, metadata);
       await inTransaction(call, async (tx) => {
@@ -154,11 +163,15 @@ export function createClientService({ audit, tenantKeys, grants, validateMetadat
     countRegistered: (call: TenantCall): Promise<number> => inTransaction(call, (tx) => store.countRegistered(tx)),
 
     /** Those that exist of the named clients of several tenants, with live secret hashes, in the caller's transaction. */
-    findNamed: (tx: OperatorCall, clients: readonly { tenantId: TenantId; clientId: string }[], options?: { lock: boolean }) =>
-      store.findNamed(tx, clients, options),
+    findNamed: (
+      tx: OperatorCall,
+      clients: readonly { tenantId: TenantId; clientId: string }[],
+      options?: { lock: boolean },
+    ) => store.findNamed(tx, clients, options),
 
     /** All clients of several tenants but those that registered themselves, in the caller's transaction. */
-    clientsOfTenants: (tx: OperatorCall, tenantIds: readonly TenantId[]): Promise<store.OwnedClient[]> => store.listOf(tx, tenantIds),
+    clientsOfTenants: (tx: OperatorCall, tenantIds: readonly TenantId[]): Promise<store.OwnedClient[]> =>
+      store.listOf(tx, tenantIds),
 
     /** Whether the core would take these values. @throws Failure `client_invalid` */
     assertAccepted,
@@ -168,14 +181,19 @@ export function createClientService({ audit, tenantKeys, grants, validateMetadat
      *
      * @throws Failure `client_taken`
      */
-    async createAll(tx: OperatorCall, clients: readonly { tenantId: TenantId; values: ClientValues; secret?: string | undefined }[]): Promise<void> {
+    async createAll(
+      tx: OperatorCall,
+      clients: readonly { tenantId: TenantId; values: ClientValues; secret?: string | undefined }[],
+    ): Promise<void> {
       for (const batch of batchesOf(clients, LIMITS.batchRows)) {
         const made = await store.insert(
           tx,
           batch.map(({ tenantId, values }) => ({ ...values, tenantId })),
         );
         if (made.length < batch.length) throw new Failure('client_taken');
-        const given = batch.flatMap(({ tenantId, values, secret }) => (secret === undefined ? [] : [{ tenantId, clientId: values.clientId, secret }]));
+        const given = batch.flatMap(({ tenantId, values, secret }) =>
+          secret === undefined ? [] : [{ tenantId, clientId: values.clientId, secret }],
+        );
         if (given.length > 0) await secrets.insertSecrets(tx, given);
       }
       await audit.recordAll(
@@ -191,7 +209,8 @@ export type ClientService = ReturnType<typeof createClientService>;
 /** @throws Failure `client_invalid` for a secret that the client could never use */
 export function assertTakesSecret({ metadata }: ClientValues): void {
   const method = String(metadata['token_endpoint_auth_method']);
-  if (!usesSecret(metadata)) throw new Failure('client_invalid', { field: 'clientSecret', problem: `is of no use with ${method}` });
+  if (!usesSecret(metadata))
+    throw new Failure('client_invalid', { field: 'clientSecret', problem: `is of no use with ${method}` });
 }
 
 /** What is kept of a registration beside the fields of a client that a tenant makes. */
@@ -215,7 +234,14 @@ function registeredValues(clientId: string, name: unknown, metadata: ClientMetad
     profile: null,
     legacyAssertions: false,
     apiScopes: null,
-    allowedOrigins: kind === 'spa' ? [...new Set(redirectUris.flatMap((uri) => URL.parse(uri)?.origin ?? []).filter((origin) => origin !== 'null'))] : [],
+    allowedOrigins:
+      kind === 'spa'
+        ? [
+            ...new Set(
+              redirectUris.flatMap((uri) => URL.parse(uri)?.origin ?? []).filter((origin) => origin !== 'null'),
+            ),
+          ]
+        : [],
     allowedIps: [],
     rateLimitPerMinute: null,
   };

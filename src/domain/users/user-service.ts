@@ -1,6 +1,6 @@
 import { batchesOf } from '../../kernel/batches.ts';
-import { canonicalEmail } from '../../kernel/canonical.ts';
 import { inOperatorTransaction, inTransaction, type OperatorCall, type TenantCall } from '../../kernel/call.ts';
+import { canonicalEmail } from '../../kernel/canonical.ts';
 import { Failure } from '../../kernel/failure.ts';
 import { newId, type TenantId, type UserId } from '../../kernel/ids.ts';
 import { LIMITS } from '../../kernel/limits.ts';
@@ -38,20 +38,31 @@ export type FullUserDraft = UserDraft & {
   roles?: readonly string[] | undefined;
 };
 
-export type UserQuery = PageQuery & { status?: UserStatus | undefined; search?: string | undefined; sort?: string | undefined };
+export type UserQuery = PageQuery & {
+  status?: UserStatus | undefined;
+  search?: string | undefined;
+  sort?: string | undefined;
+};
 
 /** The people of a tenant. */
 export function createUserService({ audit, access, sessions, passwords }: UserServiceDeps) {
   const target = (id: UserId) => ({ target: `user:${id}` });
 
   /** Locks a user who may change, lets `work` do so, and says so in the audit trail; nothing when nothing changes. */
-  async function change(call: TenantCall, id: UserId, action: string, decide: (user: User) => Partial<UserValues>): Promise<User> {
+  async function change(
+    call: TenantCall,
+    id: UserId,
+    action: string,
+    decide: (user: User) => Partial<UserValues>,
+  ): Promise<User> {
     return orTaken(() =>
       inTransaction(call, async (tx) => {
         const user = (await store.lock(tx, id)) ?? notFound(id);
         assertChangeable(user);
         const values = decide(user);
-        const keys = Object.keys(values).filter((key) => key in user && values[key as keyof UserValues] !== user[key as keyof User]);
+        const keys = Object.keys(values).filter(
+          (key) => key in user && values[key as keyof UserValues] !== user[key as keyof User],
+        );
         if (keys.length === 0) return user;
         const changed = await store.update(tx, id, values);
         await audit.record(tx, action, { ...target(id), details: { changed: keys } });
@@ -80,7 +91,10 @@ export function createUserService({ audit, access, sessions, passwords }: UserSe
      *
      * @throws Failure `invalid_input`, `email_taken`, `username_taken`; what `passwords.set` and `access.setUserRoles` throw
      */
-    async create(call: TenantCall, { password, mustChangePassword = false, roles, ...draft }: FullUserDraft): Promise<User> {
+    async create(
+      call: TenantCall,
+      { password, mustChangePassword = false, roles, ...draft }: FullUserDraft,
+    ): Promise<User> {
       const values = checkedUser(draft);
       return orTaken(() =>
         inTransaction(call, async (tx) => {
@@ -108,7 +122,9 @@ export function createUserService({ audit, access, sessions, passwords }: UserSe
     /** Users of active tenants who have an e-mail address: a login that names no tenant asks. 50 at most. */
     async findByEmailAnywhere(call: OperatorCall, raw: string): Promise<store.OwnedUser[]> {
       const email = canonicalEmail(raw);
-      return email === undefined ? [] : inOperatorTransaction(call, (tx) => store.findAnywhere(tx, email, LIMITS.tenantChoices));
+      return email === undefined
+        ? []
+        : inOperatorTransaction(call, (tx) => store.findAnywhere(tx, email, LIMITS.tenantChoices));
     },
 
     /**
@@ -117,7 +133,10 @@ export function createUserService({ audit, access, sessions, passwords }: UserSe
      *
      * @throws Failure `invalid_input`
      */
-    async list(call: TenantCall, { status, search, sort = '-createdAt', ...query }: UserQuery = {}): Promise<Page<User>> {
+    async list(
+      call: TenantCall,
+      { status, search, sort = '-createdAt', ...query }: UserQuery = {},
+    ): Promise<Page<User>> {
       if (!store.isUserOrder(sort)) throw new Failure('invalid_input', { field: 'sort' });
       const window = pageWindow(query);
       const filter = { status, like: search === undefined ? undefined : likePattern(search) };
@@ -149,7 +168,11 @@ export function createUserService({ audit, access, sessions, passwords }: UserSe
     },
 
     /** Notes what was proven or withdrawn about a user's e-mail address or phone. @throws Failure `user_not_found`, `user_deactivated` */
-    setVerified: (call: TenantCall, id: UserId, { email, phone }: { email?: boolean | undefined; phone?: boolean | undefined }): Promise<User> =>
+    setVerified: (
+      call: TenantCall,
+      id: UserId,
+      { email, phone }: { email?: boolean | undefined; phone?: boolean | undefined },
+    ): Promise<User> =>
       change(call, id, 'user.verified', (user) => ({
         ...(email !== undefined && { emailVerified: email }),
         ...(phone !== undefined && { phoneVerified: phone && user.phone !== null }),
@@ -166,7 +189,8 @@ export function createUserService({ audit, access, sessions, passwords }: UserSe
     deactivate: (call: TenantCall, id: UserId): Promise<User> => bar(call, id, 'deactivated'),
 
     /** Lets a pending or suspended user sign in. @throws Failure `user_not_found`, `user_deactivated` */
-    reactivate: (call: TenantCall, id: UserId): Promise<User> => change(call, id, 'user.reactivated', () => ({ status: 'active' })),
+    reactivate: (call: TenantCall, id: UserId): Promise<User> =>
+      change(call, id, 'user.reactivated', () => ({ status: 'active' })),
 
     /**
      * Gives a user another password, on somebody else's word, and ends every session of theirs.
@@ -187,17 +211,24 @@ export function createUserService({ audit, access, sessions, passwords }: UserSe
     noteSignIn: (call: TenantCall, id: UserId): Promise<void> => inTransaction(call, (tx) => store.noteSignIn(tx, id)),
 
     /** Those that exist of the named users of several tenants, in the caller's transaction. */
-    findByEmails: (tx: OperatorCall, users: readonly { tenantId: TenantId; emailCanonical: string }[], options?: { lock: boolean }) =>
-      store.findByEmails(tx, users, options),
+    findByEmails: (
+      tx: OperatorCall,
+      users: readonly { tenantId: TenantId; emailCanonical: string }[],
+      options?: { lock: boolean },
+    ) => store.findByEmails(tx, users, options),
 
     /** Every user of several tenants who is not gone for good, by tenant and e-mail address, in the caller's transaction. */
     usersOfTenants: (tx: OperatorCall, tenantIds: readonly TenantId[]) => store.listOf(tx, tenantIds),
 
     /** How many users each of several tenants has, in the caller's transaction. */
-    countByTenant: (tx: OperatorCall, tenantIds: readonly TenantId[]): Promise<Map<TenantId, number>> => store.countByTenant(tx, tenantIds),
+    countByTenant: (tx: OperatorCall, tenantIds: readonly TenantId[]): Promise<Map<TenantId, number>> =>
+      store.countByTenant(tx, tenantIds),
 
     /** Users of several tenants in few statements, in the caller's transaction. @throws Failure `email_taken`, `username_taken` */
-    async createAll(tx: OperatorCall, users: readonly (UserValues & { tenantId: TenantId; id: UserId })[]): Promise<void> {
+    async createAll(
+      tx: OperatorCall,
+      users: readonly (UserValues & { tenantId: TenantId; id: UserId })[],
+    ): Promise<void> {
       for (const batch of batchesOf(users, LIMITS.batchRows)) await orTaken(() => store.insert(tx, batch));
       await audit.recordAll(
         tx,

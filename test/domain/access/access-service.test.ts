@@ -16,7 +16,9 @@ describe('the roles of a user', () => {
     await access.setUserRoles(call, ann, ['USER_ADMIN', 'nurse']);
 
     expect((await access.rolesOf(call, ann)).map(({ name }) => name)).to.deep.equal(['USER_ADMIN', 'nurse']);
-    expect(await access.permissionsOf(call, ann)).to.deep.equal([...SYSTEM_ROLES.USER_ADMIN.permissions, 'ward.beds:read'].sort());
+    expect(await access.permissionsOf(call, ann)).to.deep.equal(
+      [...SYSTEM_ROLES.USER_ADMIN.permissions, 'ward.beds:read'].sort(),
+    );
     expect((await auditOf(call)).filter((action) => action === 'user.roles_changed')).to.have.lengthOf(2);
   });
 
@@ -60,9 +62,15 @@ describe('a role', () => {
     const { access } = rooms();
     const clerk = as(call, actor(['iam.roles:write', 'iam.users:read']));
 
-    await expectFailure('privilege_escalation', access.createRole(clerk, { name: 'clerk', permissions: ['iam.users:delete'] }));
+    await expectFailure(
+      'privilege_escalation',
+      access.createRole(clerk, { name: 'clerk', permissions: ['iam.users:delete'] }),
+    );
     const role = await access.createRole(clerk, { name: 'clerk', permissions: ['iam.users:read'] });
-    await expectFailure('privilege_escalation', access.updateRole(clerk, role.id, { permissions: ['iam.users:read', 'iam.users:delete'] }));
+    await expectFailure(
+      'privilege_escalation',
+      access.updateRole(clerk, role.id, { permissions: ['iam.users:read', 'iam.users:delete'] }),
+    );
     expect((await access.get(call, role.id)).permissions).to.deep.equal(['iam.users:read']);
   });
 

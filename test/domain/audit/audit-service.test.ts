@@ -17,7 +17,9 @@ describe('an audit event', () => {
     const origin = { ip: '203.0.113.7', userAgent: 'Browser/1', requestId: 'r-1' };
     const call = { ...as(await aTenant(), person), origin };
 
-    await inTransaction(call, (tx) => rooms().audit.record(tx, 'thing.done', { target: 'thing:1', details: { size: 3 } }));
+    await inTransaction(call, (tx) =>
+      rooms().audit.record(tx, 'thing.done', { target: 'thing:1', details: { size: 3 } }),
+    );
 
     const [event] = await eventsOf(call);
     expect(event).to.deep.equal({
@@ -51,11 +53,18 @@ describe('an audit event', () => {
   });
 
   it('takes any text, NUL and half surrogate pairs too, and stays short', async () => {
-    const call = { ...(await aTenant()), origin: { ip: '::1', userAgent: `a\u0000b\ud800${'x'.repeat(9_000)}`, requestId: 'r' } };
-    await inTransaction(call, (tx) => rooms().audit.record(tx, 'thing.done', { details: { 'k\u0000': '\udc00\u0000' } }));
+    const call = {
+      ...(await aTenant()),
+      origin: { ip: '::1', userAgent: `a\u0000b\ud800${'x'.repeat(9_000)}`, requestId: 'r' },
+    };
+    await inTransaction(call, (tx) =>
+      rooms().audit.record(tx, 'thing.done', { details: { 'k\u0000': '\udc00\u0000' } }),
+    );
 
     const [event] = await eventsOf(call);
-    expect(event.user_agent).to.have.lengthOf(512).and.match(/^a\ufffdb\ufffdx/);
+    expect(event.user_agent)
+      .to.have.lengthOf(512)
+      .and.match(/^a\ufffdb\ufffdx/);
     expect(event.details).to.deep.equal({ 'k\ufffd': '\ufffd\ufffd' });
   });
 
@@ -83,7 +92,9 @@ describe('the audit event of a refusal', () => {
 
   it('is not written into a transaction that would take it along', async () => {
     const call = await aTenant();
-    const outcome = await inTransaction(call, (tx) => rooms().audit.recordRefusal(tx, 'thing.refused')).catch((error: Error) => error.message);
+    const outcome = await inTransaction(call, (tx) => rooms().audit.recordRefusal(tx, 'thing.refused')).catch(
+      (error: Error) => error.message,
+    );
     expect(outcome).to.match(/would be rolled back/);
   });
 });

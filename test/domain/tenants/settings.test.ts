@@ -1,5 +1,10 @@
 import { expect } from 'chai';
-import { changeSettings, DEFAULT_SETTINGS, type SettingsChange, withDefaults } from '../../../src/domain/tenants/settings.ts';
+import {
+  changeSettings,
+  DEFAULT_SETTINGS,
+  type SettingsChange,
+  withDefaults,
+} from '../../../src/domain/tenants/settings.ts';
 import { Failure } from '../../../src/kernel/failure.ts';
 
 const refusalOf = (change: unknown): unknown => {
@@ -14,16 +19,25 @@ const refusalOf = (change: unknown): unknown => {
 describe('settings', () => {
   it('are the defaults where a tenant has set nothing', () => {
     expect(withDefaults({})).to.deep.equal(DEFAULT_SETTINGS);
-    expect(withDefaults({ tokens: { idTokenSeconds: 60 } }).tokens).to.deep.equal({ ...DEFAULT_SETTINGS.tokens, idTokenSeconds: 60 });
+    expect(withDefaults({ tokens: { idTokenSeconds: 60 } }).tokens).to.deep.equal({
+      ...DEFAULT_SETTINGS.tokens,
+      idTokenSeconds: 60,
+    });
   });
 
   it('keep only what a tenant has set, each in its canonical form', () => {
-    const own = changeSettings({}, { locale: 'FA-ir', timezone: 'europe/paris', branding: { primaryColor: '#AABBCC' } });
+    const own = changeSettings(
+      {},
+      { locale: 'FA-ir', timezone: 'europe/paris', branding: { primaryColor: '#AABBCC' } },
+    );
     expect(own).to.deep.equal({ locale: 'fa-IR', timezone: 'Europe/Paris', branding: { primaryColor: '#aabbcc' } });
   });
 
   it('go back to the default by null, and stay where nothing is said', () => {
-    const own = changeSettings({ locale: 'fr', tokens: { idTokenSeconds: 60, accessTokenSeconds: 120 } }, { tokens: { idTokenSeconds: null } });
+    const own = changeSettings(
+      { locale: 'fr', tokens: { idTokenSeconds: 60, accessTokenSeconds: 120 } },
+      { tokens: { idTokenSeconds: null } },
+    );
     expect(own).to.deep.equal({ locale: 'fr', tokens: { accessTokenSeconds: 120 } });
   });
 
@@ -44,6 +58,8 @@ describe('settings', () => {
 
   it('do not contradict each other', () => {
     expect(refusalOf({ password: { minLength: 100, maxLength: 64 } })).to.equal('settings.password.minLength');
-    expect(refusalOf({ sessions: { idleSeconds: 4_000, absoluteSeconds: 3_000 } })).to.equal('settings.sessions.idleSeconds');
+    expect(refusalOf({ sessions: { idleSeconds: 4_000, absoluteSeconds: 3_000 } })).to.equal(
+      'settings.sessions.idleSeconds',
+    );
   });
 });

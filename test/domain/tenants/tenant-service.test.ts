@@ -16,39 +16,69 @@ describe('a new tenant', () => {
     expect(call.tenant).to.include({ name: 'Acme', country: 'US', type: 'customer', status: 'active' });
     expect(call.tenant.settings.locale).to.equal('en');
     expect(await rooms().tenantKeys.keyFor(call, 'csrf')).to.have.lengthOf(32);
-    expect((await rooms().access.list(call)).map(({ name }) => name)).to.deep.equal(['AUDITOR', 'TENANT_ADMIN', 'USER_ADMIN']);
+    expect((await rooms().access.list(call)).map(({ name }) => name)).to.deep.equal([
+      'AUDITOR',
+      'TENANT_ADMIN',
+      'USER_ADMIN',
+    ]);
     expect(await auditOf(call)).to.deep.equal(['tenant.created']);
   });
 
   it('cannot have the slug of another, not even when both are made at once', async () => {
     const slug = aSlug();
-    const outcomes = await Promise.allSettled([1, 2, 3, 4].map((n) => rooms().tenants.create(operator(), { slug, name: `Acme ${n}` })));
+    const outcomes = await Promise.allSettled(
+      [1, 2, 3, 4].map((n) => rooms().tenants.create(operator(), { slug, name: `Acme ${n}` })),
+    );
 
     expect(outcomes.filter(({ status }) => status === 'fulfilled')).to.have.lengthOf(1);
     await expectFailure('slug_taken', rooms().tenants.create(operator(), { slug, name: 'Acme' }));
   });
 
   it('has a slug that means nothing else in a URL', async () => {
-    for (const slug of ['api', 't', 'oauth', 'well-known', 'health', 'assets', 'Acme', '-a', 'a-', 'a.b', 'a'.repeat(64), '', 'é']) {
+    for (const slug of [
+      'api',
+      't',
+      'oauth',
+      'well-known',
+      'health',
+      'assets',
+      'Acme',
+      '-a',
+      'a-',
+      'a.b',
+      'a'.repeat(64),
+      '',
+      'é',
+    ]) {
       await expectFailure('invalid_input', rooms().tenants.create(operator(), { slug, name: 'Acme' }));
     }
   });
 
   it('has a name of plain characters and a country of two letters', async () => {
-    for (const draft of [{ name: '' }, { name: 'a\u0000' }, { name: 'x'.repeat(101) }, { name: 'A\u202e' }, { name: 'A', country: 'usa' }]) {
+    for (const draft of [
+      { name: '' },
+      { name: 'a\u0000' },
+      { name: 'x'.repeat(101) },
+      { name: 'A\u202e' },
+      { name: 'A', country: 'usa' },
+    ]) {
       await expectFailure('invalid_input', rooms().tenants.create(operator(), { slug: aSlug(), ...draft }));
     }
   });
 
   it('is never a second platform', async () => {
-    await expectFailure('invalid_input', rooms().tenants.create(operator(), { slug: aSlug(), name: 'P', type: 'platform' }));
+    await expectFailure(
+      'invalid_input',
+      rooms().tenants.create(operator(), { slug: aSlug(), name: 'P', type: 'platform' }),
+    );
   });
 });
 
 describe('the platform tenant', () => {
   it('is made once, by one of two nodes that start at the same moment', () =>
     inEmptyDatabase(async (db) => {
-      const ensure = (call: OperatorCall) => rooms().tenants.ensurePlatform(call, { slug: 'platform', name: 'Gatehouse' });
+      const ensure = (call: OperatorCall) =>
+        rooms().tenants.ensurePlatform(call, { slug: 'platform', name: 'Gatehouse' });
       let first: { tenant: { id: TenantId }; created: boolean } | undefined;
 
       const second = await whileUncommitted(
@@ -62,7 +92,10 @@ describe('the platform tenant', () => {
       );
 
       expect(first?.created).to.equal(true);
-      expect(second.status === 'fulfilled' && [second.value.created, second.value.tenant.id]).to.deep.equal([false, first?.tenant.id]);
+      expect(second.status === 'fulfilled' && [second.value.created, second.value.tenant.id]).to.deep.equal([
+        false,
+        first?.tenant.id,
+      ]);
       const roles = await rooms().access.list({ ...on(db), tenantId: first!.tenant.id });
       expect(roles.map(({ name }) => name)).to.include('SUPER_ADMIN');
       await expectFailure('conflict', rooms().tenants.suspend({ ...on(db), tenantId: first!.tenant.id }));
@@ -77,7 +110,10 @@ describe('a change of a tenant', () => {
     const changed = await tenants.update(call, { name: 'Globex' });
     const again = await tenants.update({ ...call, now: new Date() }, { name: 'Globex' });
     await tenants.updateSettings(call, { locale: 'fr', tokens: { idTokenSeconds: 60 } });
-    const settled = await tenants.updateSettings({ ...call, now: new Date() }, { tokens: { idTokenSeconds: 60 }, locale: 'fr' });
+    const settled = await tenants.updateSettings(
+      { ...call, now: new Date() },
+      { tokens: { idTokenSeconds: 60 }, locale: 'fr' },
+    );
 
     expect(changed).to.include({ name: 'Globex', country: null });
     expect(again.updatedAt).to.deep.equal(call.now);
@@ -112,7 +148,8 @@ describe('a change of a tenant', () => {
 describe('the list of tenants', () => {
   it('is searched by slug and name, where wildcards are letters', async () => {
     const call = await aTenant({ name: '100%_sure' });
-    const names = async (search: string) => (await rooms().tenants.list(operator(), { search })).items.map(({ id }) => id);
+    const names = async (search: string) =>
+      (await rooms().tenants.list(operator(), { search })).items.map(({ id }) => id);
 
     expect(await names('0%_s')).to.deep.equal([call.tenantId]);
     expect(await names(call.tenant.slug)).to.deep.equal([call.tenantId]);
@@ -121,7 +158,15 @@ describe('the list of tenants', () => {
   });
 
   it('comes in pages that are whole numbers', async () => {
-    for (const query of [{ page: 0 }, { page: -1 }, { page: 1.5 }, { page: Number.NaN }, { pageSize: 0 }, { pageSize: 101 }, { pageSize: Number.NaN }]) {
+    for (const query of [
+      { page: 0 },
+      { page: -1 },
+      { page: 1.5 },
+      { page: Number.NaN },
+      { pageSize: 0 },
+      { pageSize: 101 },
+      { pageSize: Number.NaN },
+    ]) {
       await expectFailure('invalid_input', rooms().tenants.list(operator(), query));
     }
     await aTenant();
@@ -152,7 +197,15 @@ describe('a domain', () => {
 
   it('is a host name and no address', async () => {
     const call = await aTenant();
-    for (const domain of ['localhost', '127.0.0.1', '[::1]', 'a b.example', 'x.example/path', 'x.example:80', `${'a'.repeat(64)}.example`]) {
+    for (const domain of [
+      'localhost',
+      '127.0.0.1',
+      '[::1]',
+      'a b.example',
+      'x.example/path',
+      'x.example:80',
+      `${'a'.repeat(64)}.example`,
+    ]) {
       await expectFailure('invalid_input', rooms().tenants.addDomain(call, domain));
     }
   });
@@ -162,6 +215,8 @@ describe('rows of a tenant', () => {
   it('are not there for a statement that runs in no tenant', async () => {
     const call = await aTenant();
     expect(await pool()('tenants').where({ id: call.tenantId })).to.deep.equal([]);
-    expect(await inTransaction(await aTenant(), ({ db }) => db('tenants').where({ id: call.tenantId }))).to.deep.equal([]);
+    expect(await inTransaction(await aTenant(), ({ db }) => db('tenants').where({ id: call.tenantId }))).to.deep.equal(
+      [],
+    );
   });
 });

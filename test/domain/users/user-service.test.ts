@@ -25,17 +25,26 @@ const sessionsOf = ({ tenantId }: TenantCall) => pool()('oidc_session').where({ 
 describe('a new user', () => {
   it('has the password and the roles it was made with', async () => {
     const call = await aTenant();
-    const user = await rooms().users.create(call, { email: 'Ann@Example.com', password: 'a long and winding road', roles: ['AUDITOR'] });
+    const user = await rooms().users.create(call, {
+      email: 'Ann@Example.com',
+      password: 'a long and winding road',
+      roles: ['AUDITOR'],
+    });
 
     expect(await rooms().access.accessOf(call, user.id)).to.deep.include({ roles: ['AUDITOR'] });
-    const [hash] = await inTransaction(call, (tx) => rooms().passwordTransfer.hashesOf(tx, [{ tenantId: call.tenantId, userId: user.id }]));
+    const [hash] = await inTransaction(call, (tx) =>
+      rooms().passwordTransfer.hashesOf(tx, [{ tenantId: call.tenantId, userId: user.id }]),
+    );
     expect(await rooms().passwords.verify(hash!.stored, 'a long and winding road')).to.equal(true);
   });
 
   it('is not made at all when a part of it is refused', async () => {
     const call = await aTenant();
     await expectFailure('role_not_found', rooms().users.create(call, { email: 'ann@example.com', roles: ['NOBODY'] }));
-    await expectFailure('password_policy', rooms().users.create(call, { email: 'ann@example.com', password: 'password' }));
+    await expectFailure(
+      'password_policy',
+      rooms().users.create(call, { email: 'ann@example.com', password: 'password' }),
+    );
 
     expect((await rooms().users.list(call)).total).to.equal(0);
     expect(await auditOf(call)).to.deep.equal(['tenant.created']);
@@ -43,10 +52,16 @@ describe('a new user', () => {
 
   it('is one of fifty who ask for the same address at once', async () => {
     const call = await aTenant();
-    const outcomes = await Promise.allSettled(Array.from({ length: 50 }, (_, n) => rooms().users.create(call, { email: n % 2 ? 'ann@example.com' : 'ANN@example.com' })));
+    const outcomes = await Promise.allSettled(
+      Array.from({ length: 50 }, (_, n) =>
+        rooms().users.create(call, { email: n % 2 ? 'ann@example.com' : 'ANN@example.com' }),
+      ),
+    );
 
     expect(outcomes.filter(({ status }) => status === 'fulfilled')).to.have.lengthOf(1);
-    expect(outcomes.filter((one) => one.status === 'rejected' && one.reason.code === 'email_taken')).to.have.lengthOf(49);
+    expect(outcomes.filter((one) => one.status === 'rejected' && one.reason.code === 'email_taken')).to.have.lengthOf(
+      49,
+    );
   });
 
   it('may have the address of a user in another tenant', async () => {
@@ -84,7 +99,8 @@ describe('a user is found', () => {
     expect(await emails({ search: 'b_x' })).to.deep.equal(['bob_x@example.com']);
     expect(await emails({ search: 'a_n' })).to.deep.equal([]);
     expect(await emails({ status: 'suspended' })).to.deep.equal([]);
-    for (const sort of ['name;drop table users', 'constructor', 'createdAt nulls last']) await expectFailure('invalid_input', users.list(call, { sort }));
+    for (const sort of ['name;drop table users', 'constructor', 'createdAt nulls last'])
+      await expectFailure('invalid_input', users.list(call, { sort }));
   });
 });
 
@@ -110,7 +126,10 @@ describe('a change of a user', () => {
     await users.setVerified(call, id, { phone: true, email: true });
 
     expect(await users.updateProfile(call, id, { phone: '+15551234568' })).to.include({ phoneVerified: false });
-    expect(await users.changeEmail(call, id, 'new@example.com')).to.include({ emailVerified: false, emailCanonical: 'new@example.com' });
+    expect(await users.changeEmail(call, id, 'new@example.com')).to.include({
+      emailVerified: false,
+      emailCanonical: 'new@example.com',
+    });
   });
 
   it('does not take what another has', async () => {
@@ -130,7 +149,9 @@ describe('a change of a user', () => {
     await rooms().users.setPassword(call, ann, 'a long and winding road', { mustChange: true });
 
     expect(await sessionsOf(call)).to.deep.equal([]);
-    const [hash] = await inTransaction(call, (tx) => rooms().passwordTransfer.hashesOf(tx, [{ tenantId: call.tenantId, userId: ann }]));
+    const [hash] = await inTransaction(call, (tx) =>
+      rooms().passwordTransfer.hashesOf(tx, [{ tenantId: call.tenantId, userId: ann }]),
+    );
     expect(hash).to.include({ mustChange: true });
   });
 });
@@ -216,7 +237,10 @@ describe('the last administrator', () => {
     );
 
     expect(second.status === 'rejected' && second.reason.code).to.equal('last_admin');
-    expect([(await users.get(call, ann)).status, (await users.get(call, bob)).status]).to.deep.equal(['active', 'suspended']);
+    expect([(await users.get(call, ann)).status, (await users.get(call, bob)).status]).to.deep.equal([
+      'active',
+      'suspended',
+    ]);
   });
 
   it('is left when one goes while the other loses the role', async () => {

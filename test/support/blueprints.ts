@@ -1,0 +1,51 @@
+import type { Blueprint, TenantBlueprint } from '../../src/domain/blueprint/blueprint.ts';
+import type { TenantCall } from '../../src/kernel/call.ts';
+import { aSlug, NOON, operator, rooms } from './rooms.ts';
+
+export const blueprint = () => rooms().blueprint;
+export const SECRET = 'a-secret-of-at-least-thirty-two-characters';
+export const PASSWORD = 'a long and winding road';
+
+/** A tenant with one of everything. */
+export const whole = (slug = aSlug(), changes: Partial<TenantBlueprint> = {}): TenantBlueprint => ({
+  slug,
+  name: 'Acme',
+  country: 'US',
+  settings: { locale: 'fr', tokens: { idTokenSeconds: 120 } },
+  domains: [{ domain: `${slug}.example`, verified: true }, `login.${slug}.example`],
+  apis: [{ identifier: 'https://api.example', scopes: ['read', 'write'] }],
+  roles: [{ name: 'nurse', permissions: ['ward.beds:read'] }],
+  users: [
+    {
+      email: `Ann@${slug}.example`,
+      password: PASSWORD,
+      firstName: 'Ann',
+      emailVerified: true,
+      roles: ['TENANT_ADMIN', 'nurse'],
+    },
+    {
+      email: `bob@${slug}.example`,
+      passwordHash: '{SSHA}DkMTwBl+a/3DQTxCYEApdUtNXGgdUac3',
+      username: 'Bob',
+      status: 'suspended',
+    },
+  ],
+  clients: [
+    {
+      clientId: 'web',
+      kind: 'web',
+      clientSecret: SECRET,
+      firstParty: true,
+      redirectUris: ['https://app.example/cb'],
+      scopes: [],
+    },
+    { clientId: 'spa', kind: 'spa', redirectUris: ['https://spa.example/cb'], allowedOrigins: [] },
+  ],
+  ...changes,
+});
+export const file = (...tenants: TenantBlueprint[]): Blueprint => ({ tenants });
+
+export async function callIn(slug: string, now = NOON): Promise<TenantCall> {
+  const tenant = await rooms().tenants.findBySlug(operator(), slug);
+  return { ...operator(now), tenantId: tenant!.id };
+}
