@@ -1,10 +1,10 @@
 import { createApp } from './app.ts';
+import { createBackground } from './background.ts';
 import { BadConfiguration, type Config, loadConfig } from './config.ts';
 import { type Embedded, startEmbedded } from './database/embedded.ts';
 import { prepareDemo, prepareInstallation } from './first-start.ts';
 import { type House, openHouse } from './house.ts';
 import { createHttpServer } from './http/server.ts';
-import { createBackground } from './background.ts';
 import { createLog, type Log } from './kernel/log.ts';
 import { welcomeBox } from './welcome.ts';
 
@@ -36,17 +36,27 @@ async function main(): Promise<void> {
 }
 
 async function start(config: Config, log: Log, open: Step[]): Promise<void> {
-  const embedded: Embedded | undefined = config.DATABASE_URL ? undefined : await startEmbedded({ dataDir: config.DATA_DIR, log });
+  const embedded: Embedded | undefined = config.DATABASE_URL
+    ? undefined
+    : await startEmbedded({ dataDir: config.DATA_DIR, log });
   if (embedded) open.push({ name: 'database', end: () => embedded.stop() });
   const house = await openHouse({ config, log, databaseUrl: config.DATABASE_URL ?? (embedded as Embedded).url });
   open.push({ name: 'house', end: () => house.close() });
   const installation = await prepareInstallation(house);
   // At once, and not only in the box: what fails after this must not take the only copy with it.
-  if (installation.oneTimePassword) process.stdout.write(`One-time password of ${installation.adminEmail}: ${installation.oneTimePassword}\n`);
+  if (installation.oneTimePassword)
+    process.stdout.write(`One-time password of ${installation.adminEmail}: ${installation.oneTimePassword}\n`);
+
+  await applyAtStart(house);
 
   let draining = false;
   const { app, core } = createApp(house, { isDraining: () => draining });
-  const server = createHttpServer({ handler: app.callback(), log, publicUrl: config.PUBLIC_URL, dropped: house.metrics.countDroppedConnection });
+  const server = createHttpServer({
+    handler: app.callback(),
+    log,
+    publicUrl: config.PUBLIC_URL,
+    dropped: house.metrics.countDroppedConnection,
+  });
   const port = await server.listen(config.PORT, config.HOST);
   open.push({
     name: 'http',
@@ -65,23 +75,42 @@ async function start(config: Config, log: Log, open: Step[]): Promise<void> {
   if (config.NODE_ENV === 'development') process.stdout.write(welcome(config, installation, demo));
 }
 
+/** Tenants as code at start: the file of GATEHOUSE_APPLY, whole or not at all. A mistake in it stops the start. */
+async function applyAtStart({ config, log, services, operator }: House): Promise<void> {
+  if (config.GATEHOUSE_APPLY === undefined) return;
+  const { applyFile } = await import('./cli/apply.ts');
+  const changes = await applyFile(services.blueprint, operator('apply'), config.GATEHOUSE_APPLY);
+  log.info({ file: config.GATEHOUSE_APPLY, changes: changes.length }, 'tenants applied');
+}
+
 /** The demonstration application, on a port of its own: loaded only where it is wanted. */
 async function startDemo(config: Config, house: House, open: Step[]): Promise<string> {
   const { createRelyingParty } = await import('../examples/relying-party/relying-party.ts');
   const origin = `http://localhost:${config.DEMO_PORT}`;
   const clientSecret = await prepareDemo(house, origin);
   const demo = createRelyingParty({ issuer: config.PUBLIC_URL, clientId: 'demo', clientSecret, origin });
-  await new Promise<void>((resolve, reject) => demo.once('error', reject).listen(config.DEMO_PORT, '127.0.0.1', resolve));
+  await new Promise<void>((resolve, reject) =>
+    demo.once('error', reject).listen(config.DEMO_PORT, '127.0.0.1', resolve),
+  );
   open.push({ name: 'demo', end: async () => void demo.close() });
   return origin;
 }
 
-function welcome(config: Config, { adminEmail, oneTimePassword }: Awaited<ReturnType<typeof prepareInstallation>>, demo: string | undefined): string {
+function welcome(
+  config: Config,
+  { adminEmail, oneTimePassword }: Awaited<ReturnType<typeof prepareInstallation>>,
+  demo: string | undefined,
+): string {
   return welcomeBox([
     ['Gatehouse', 'is running'],
     ['Sign in', demo ?? `${config.PUBLIC_URL}/`],
     ['Administrator', adminEmail],
-    ['Password', oneTimePassword === undefined ? 'as set before (npm run gatehouse -- user password to reset)' : `${oneTimePassword}  (one time; you choose your own at the first sign-in)`],
+    [
+      'Password',
+      oneTimePassword === undefined
+        ? 'as set before (npm run gatehouse -- user password to reset)'
+        : `${oneTimePassword}  (one time; you choose your own at the first sign-in)`,
+    ],
     ...(demo ? [['Demo application', demo] as const] : []),
     ['Discovery', `${config.PUBLIC_URL}/.well-known/openid-configuration`],
     ['API', `${config.PUBLIC_URL}/docs`],
@@ -103,6 +132,8 @@ function createShutDown(open: readonly Step[], log: Log): (reason: string, code:
 }
 
 main().catch((error: unknown) => {
-  process.stderr.write(`${error instanceof BadConfiguration ? error.message : String((error as Error).stack ?? error)}\n`);
+  process.stderr.write(
+    `${error instanceof BadConfiguration ? error.message : String((error as Error).stack ?? error)}\n`,
+  );
   process.exit(error instanceof BadConfiguration ? EX_CONFIG : EX_SOFTWARE);
 });

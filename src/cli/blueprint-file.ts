@@ -41,13 +41,13 @@ export function parseBlueprint(source: string): Blueprint {
       }),
     );
   }
-  const result = BLUEPRINT_SCHEMA.safeParse(valueOf(document));
+  const result = BLUEPRINT_SCHEMA.safeParse(contentOf(document));
   if (!result.success) throw new BadBlueprint(result.error.issues.flatMap(toMistakes).slice(0, LIMITS.applyMistakes));
   return result.data;
 }
 
 /** An alias of aliases can make a small file huge, so both their number and what they grow to are bounded. */
-function valueOf(document: Document): unknown {
+function contentOf(document: Document): unknown {
   const tooMany = () => new BadBlueprint([{ path: '(file)', message: 'repeats itself too often by aliases' }]);
   let aliases = 0;
   visit(document, {

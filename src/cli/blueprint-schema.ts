@@ -46,6 +46,15 @@ const settings = z
       })
       .partial(),
     sessions: z.strictObject({ idleSeconds: seconds, absoluteSeconds: seconds }).partial(),
+    mfa: z
+      .strictObject({
+        mode: z.enum(['off', 'optional', 'required', 'required_for_roles']),
+        roles: z.array(text(64)).max(LIMITS.mfaRoles),
+        allowedFactors: z.array(z.enum(['totp', 'webauthn', 'backup_code'])),
+        rememberDeviceDays: z.int().min(0).max(90),
+      })
+      .partial()
+      .describe('Second factors: who must have one, which ones, and how long a browser is remembered.'),
     registration: z.strictObject({ selfService: z.boolean(), dynamicClients: z.boolean() }).partial(),
     claims: z.strictObject({ conformIdTokenClaims: z.boolean() }).partial(),
   })

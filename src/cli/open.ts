@@ -1,18 +1,16 @@
 import '../oidc/core-notices.ts';
 import { destination } from 'pino';
 import type { Contract } from '../api/contract.ts';
-import { createV1 } from '../api/v1/contract.ts';
+import { type ContractDeps, createContracts } from '../api/contracts.ts';
 import { type Config, loadConfig } from '../config.ts';
 import { createCore } from '../core.ts';
 import { startEmbedded } from '../database/embedded.ts';
 import { migrate } from '../database/migrate.ts';
 import { createPool } from '../database/pool.ts';
-import { createBlueprintService } from '../domain/blueprint/blueprint-service.ts';
-import { createPasswordTransfer } from '../domain/passwords/password-transfer.ts';
-import type { Tenant } from '../domain/tenants/tenant.ts';
-import { type House, openHouse } from '../house.ts';
+import { openHouse } from '../house.ts';
 import { createLog, type Log } from '../kernel/log.ts';
 import type { CorePages } from '../oidc/features.ts';
+import { issueInitialAccessToken } from '../oidc/registration-token.ts';
 import type { CliHouse } from './command.ts';
 
 type Reach = { config: Config; log: Log; databaseUrl: string; leave(): Promise<void> };
@@ -33,12 +31,12 @@ export async function openForCommand(): Promise<CliHouse> {
   const { leave, ...options } = await reach();
   try {
     const house = await openHouse(options);
-    const passwordTransfer = createPasswordTransfer();
     return {
-      services: { ...house.services, blueprint: createBlueprintService({ ...house.services, passwordTransfer }) },
+      services: house.services,
       platformSlug: options.config.PLATFORM_SLUG,
       operator: house.operator,
-      issueInitialAccessToken: (tenant, seconds) => issueInitialAccessToken(house, tenant, seconds),
+      issueInitialAccessToken: (tenant, seconds) =>
+        issueInitialAccessToken(createCore(house, NO_PAGES), tenant.id, seconds),
       async close() {
         await house.close();
         await leave();
@@ -64,7 +62,7 @@ export async function migrateForCommand(): Promise<string[]> {
 
 /** The contracts as they are mounted, for reading: nobody is served, so nothing that serving needs is there. */
 export async function contractsToRead(): Promise<readonly Contract[]> {
-  return [createV1({} as Parameters<typeof createV1>[0])];
+  return createContracts({} as ContractDeps);
 }
 
 /** No page is drawn on the command line; the core does not ask for one unless a browser comes. */
@@ -73,13 +71,3 @@ const NO_PAGES = new Proxy({} as CorePages, {
     throw new Error(`the command line draws no page (${String(name)})`);
   },
 });
-
-async function issueInitialAccessToken(house: House, tenant: Tenant, seconds: number): Promise<string> {
-  const { issuers } = createCore(house, NO_PAGES);
-  const issuer = await issuers.byTenant(tenant.id);
-  if (!issuer) throw new Error(`tenant ${tenant.slug} is not active`);
-  // The policy `tenant` is what holds registrations to the rules of oidc/registration.ts; a token without it has none.
-  return issuers.inScope(issuer, () =>
-    new issuer.provider.InitialAccessToken({ expiresIn: seconds, policies: ['tenant'] }).save(),
-  );
-}

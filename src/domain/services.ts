@@ -4,6 +4,7 @@ import type { TenantId } from '../kernel/ids.ts';
 import { createAccessService } from './access/access-service.ts';
 import { createApiService } from './apis/api-service.ts';
 import { createAuditService } from './audit/audit-service.ts';
+import { createBlueprintService } from './blueprint/blueprint-service.ts';
 import { createClientService, type ValidateMetadata } from './clients/client-service.ts';
 import { createSigningKeyService } from './keys/signing-key-service.ts';
 import { createTenantKeyService } from './keys/tenant-key-service.ts';
@@ -11,11 +12,12 @@ import { createBreachCheck, type FetchText } from './passwords/breach-check.ts';
 import { createCommonPasswords } from './passwords/common-passwords.ts';
 import { createHasher, type HashRun } from './passwords/hash.ts';
 import { createPasswordService } from './passwords/password-service.ts';
+import { createPasswordTransfer } from './passwords/password-transfer.ts';
 import { createSessionService } from './sessions/session-service.ts';
 import { createDeviceCookies } from './sign-in/device-cookie.ts';
 import { createSignIn, type SignInEnd } from './sign-in/sign-in-service.ts';
-import type { Tokens } from './sign-in/tokens.ts';
 import { createThrottle } from './sign-in/throttle.ts';
+import type { Tokens } from './sign-in/tokens.ts';
 import { createTenantService } from './tenants/tenant-service.ts';
 import { createUserService } from './users/user-service.ts';
 
@@ -40,7 +42,15 @@ export type ServiceDeps = {
 };
 
 /** Builds every room, in the order in which they need each other. */
-export function createServices({ config, counters, fetchText, onHash, onSignIn, validateMetadata, platformTenant }: ServiceDeps) {
+export function createServices({
+  config,
+  counters,
+  fetchText,
+  onHash,
+  onSignIn,
+  validateMetadata,
+  platformTenant,
+}: ServiceDeps) {
   const audit = createAuditService();
   const tenantKeys = createTenantKeyService(config.masterKeys);
   const signingKeys = createSigningKeyService({ tenantKeys, audit });
@@ -62,8 +72,17 @@ export function createServices({ config, counters, fetchText, onHash, onSignIn, 
   const users = createUserService({ audit, access, sessions, passwords });
   const apis = createApiService({ audit });
   const clients = createClientService({ audit, tenantKeys, grants: sessions, validateMetadata });
-  const signIn = createSignIn({ passwords, throttle, devices, keys: tenantKeys, audit, platformTenant, onEnd: onSignIn });
-  return { audit, tenantKeys, signingKeys, access, tenants, sessions, passwords, users, apis, clients, signIn };
+  const signIn = createSignIn({
+    passwords,
+    throttle,
+    devices,
+    keys: tenantKeys,
+    audit,
+    platformTenant,
+    onEnd: onSignIn,
+  });
+  const rooms = { audit, tenantKeys, signingKeys, access, tenants, sessions, passwords, users, apis, clients, signIn };
+  return { ...rooms, blueprint: createBlueprintService({ ...rooms, passwordTransfer: createPasswordTransfer() }) };
 }
 
 const keyOf = (text: string | undefined) => (text === undefined ? undefined : Buffer.from(text, 'base64url'));

@@ -18,8 +18,8 @@ const STATUSES: Partial<Record<FailureCode, number>> = {
 
 const RETRY_SECONDS = '5';
 
-/** SQLSTATE classes and codes, and socket errors, that say that the database is away rather than that we are wrong. */
-const AWAY = /^(?:08|53|57P|25006|ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN)/;
+/** SQLSTATE classes and codes, and socket errors, that say that the database is away or busy rather than that we are wrong. */
+const AWAY = /^(?:08|53|57P|25006|55P03|40P01|ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN)/;
 const AWAY_MESSAGE =
   /^(?:Connection terminated|timeout exceeded when trying to connect|Knex: Timeout acquiring a connection)/;
 

@@ -20,6 +20,8 @@ export function canonicalEmail(raw: string): string | undefined {
 
 /** A host name in lower-case ASCII (IDNA), without a trailing dot; undefined for an address literal or a bad label. */
 export function canonicalDomain(raw: string): string | undefined {
+  // The conversion would stop at what ends a URL's host, and undo percent encoding: one domain must not pass for another.
+  if (!/^[\p{L}\p{N}\p{M}.-]+$/u.test(raw)) return undefined;
   const ascii = domainToASCII(raw.replace(/\.$/, '')).toLowerCase();
   if (ascii.length === 0 || ascii.length > 253 || /^[\d.]+$/.test(ascii)) return undefined;
   return ascii.split('.').every((label) => /^(?!-)[a-z0-9-]{1,63}(?<!-)$/.test(label)) ? ascii : undefined;

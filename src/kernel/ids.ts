@@ -8,6 +8,8 @@ export type UserId = Branded<'user'>;
 export type RoleId = Branded<'role'>;
 export type ApiId = Branded<'api'>;
 export type SessionId = Branded<'session'>;
+export type FactorId = Branded<'factor'>;
+export type ChallengeId = Branded<'challenge'>;
 
 /** A new UUIDv7 (RFC 9562 §5.7): 48 bits of milliseconds first, so that rows of one moment lie together in an index. */
 export function newId<Id extends string>(): Id {

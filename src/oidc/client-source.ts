@@ -85,12 +85,15 @@ export function createClientSource({ clients }: { clients: Clients }) {
       if (known) return known;
       if (!/^[!-~]{1,128}$/.test(clientId)) return Promise.resolve(undefined);
       const before = generation;
-      const loading: Promise<AdapterPayload | undefined> = clients.findForCore({ ...call, tenantId }, clientId).then((found) => {
-        // What is remembered ends with the first of the secrets in it.
-        const left = found?.secretsUntil && found.secretsUntil.getTime() - Date.now();
-        if (typeof left === 'number' && cache.peek(key) === loading) cache.set(key, loading, { ttl: Math.max(1, left) });
-        return found && found.client.status === 'active' ? coreMetadata(found) : undefined;
-      });
+      const loading: Promise<AdapterPayload | undefined> = clients
+        .findForCore({ ...call, tenantId }, clientId)
+        .then((found) => {
+          // What is remembered ends with the first of the secrets in it.
+          const left = found?.secretsUntil && found.secretsUntil.getTime() - Date.now();
+          if (typeof left === 'number' && cache.peek(key) === loading)
+            cache.set(key, loading, { ttl: Math.max(1, left) });
+          return found && found.client.status === 'active' ? coreMetadata(found) : undefined;
+        });
       cache.set(key, loading);
       loading.then(
         (found) => {

@@ -25,7 +25,13 @@ const ADDRESS = guesses('address', LIMITS.userCodeGuessesOfAddress);
 const TENANT = guesses('tenant', LIMITS.userCodeGuessesOfTenant);
 
 /** One poll in an interval; a second less, since clocks and networks are not exact. */
-const POLL: RateRule = { name: 'device-poll', points: 1, seconds: LIMITS.devicePollSeconds - 1, per: 'user', count: 'exact' };
+const POLL: RateRule = {
+  name: 'device-poll',
+  points: 1,
+  seconds: LIMITS.devicePollSeconds - 1,
+  per: 'user',
+  count: 'exact',
+};
 const DEVICE_GRANT = 'urn:ietf:params:oauth:grant-type:device_code';
 
 export type DeviceLimits = RequestLimits & { sessionCookie: string };

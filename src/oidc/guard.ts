@@ -1,8 +1,8 @@
 import type { Middleware } from 'koa';
-import type { KoaContextWithOIDC } from 'oidc-provider';
+import { errors, type KoaContextWithOIDC } from 'oidc-provider';
 import { readForm } from '../http/form-body.ts';
 import { Failure } from '../kernel/failure.ts';
-import { isScopeTooLong } from './parameter-rules.ts';
+import { LIMITS } from '../kernel/limits.ts';
 
 const ENDPOINTS = new Set(['/oauth/token', '/oauth/introspect', '/oauth/revoke', '/oauth/par', '/oauth/device']);
 const FORMS = new Set([...ENDPOINTS, '/device']);
@@ -15,13 +15,13 @@ export function guardRequests() {
   return (async (ctx, next) => {
     if (/%00/i.test(ctx.querystring))
       return refuse(ctx as never, 400, 'parameters hold a character that is not allowed');
+    if (ctx.path === '/oauth/authorize') assertScope(ctx.query['scope']);
     if (ctx.method !== 'POST' || !FORMS.has(ctx.path)) return next();
     if (ctx.querystring !== '' && ENDPOINTS.has(ctx.path))
       return refuse(ctx as never, 400, 'parameters belong into the body');
     try {
       const form = await readForm(ctx);
-      if (ctx.path === '/oauth/token' && isScopeTooLong(form['scope']))
-        return refuse(ctx as never, 400, 'scope is too long', 'invalid_scope');
+      assertScope(form['scope']);
       (ctx.request as { body?: unknown }).body = form;
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
@@ -32,8 +32,14 @@ export function guardRequests() {
   }) as Middleware as (ctx: KoaContextWithOIDC, next: () => Promise<void>) => Promise<void>;
 }
 
-function refuse(ctx: KoaContextWithOIDC, status: number, description: string, error = 'invalid_request'): void {
+/** Each word of a scope costs look-ups, in requests that prove nothing. */
+function assertScope(scope: unknown): void {
+  if (typeof scope === 'string' && scope.length > LIMITS.scopeChars)
+    throw new errors.InvalidScope('scope is too long', '');
+}
+
+function refuse(ctx: KoaContextWithOIDC, status: number, description: string): void {
   ctx.status = status;
   ctx.set('cache-control', 'no-store');
-  ctx.body = { error, error_description: description };
+  ctx.body = { error: 'invalid_request', error_description: description };
 }

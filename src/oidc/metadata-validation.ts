@@ -46,7 +46,12 @@ async function make(): Promise<Provider> {
       revocation: { enabled: true },
       deviceFlow: { enabled: true },
       backchannelLogout: { enabled: true },
-      mTLS: { enabled: true, certificateBoundAccessTokens: true, selfSignedTlsClientAuth: true, getCertificate: () => undefined },
+      mTLS: {
+        enabled: true,
+        certificateBoundAccessTokens: true,
+        selfSignedTlsClientAuth: true,
+        getCertificate: () => undefined,
+      },
     },
   });
 }

@@ -24,6 +24,9 @@ export function signInPolicy(): interactionPolicy.DefaultPolicy {
     ),
     0,
   );
+  // A new login would not reach it either: the step below refuses, instead of asking for the password for ever.
+  login.checks.remove('essential_acr');
+  login.checks.remove('essential_acrs');
   // Whether a native client needs consent is our own flag's matter (first_party), not its kind's.
   consent.checks.remove('native_client_prompt');
   // Shown when an application asks for it (prompt=select_account), and somebody is signed in.

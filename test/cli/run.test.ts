@@ -32,7 +32,9 @@ async function gatehouse(
       platformSlug: 'nobody',
       operator: () => ({ ...operator(), now: new Date() }),
       issueInitialAccessToken: async (tenant, seconds) => `token of ${tenant.slug} for ${seconds}`,
-      close: async () => void (closed += 1),
+      close: async () => {
+        closed += 1;
+      },
       ...house,
     }),
     migrate: async () => [],

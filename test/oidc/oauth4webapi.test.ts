@@ -1,7 +1,21 @@
 import { expect } from 'chai';
 import * as oauth from 'oauth4webapi';
 import { aBrowser } from '../support/browser.ts';
-import { API, aSite, CALLBACK, fetchAt, PASSWORD, ROBOT, ROBOT_SECRET, type Site, startNode, type TestNode, TV, WEB, WEB_SECRET } from '../support/node.ts';
+import {
+  API,
+  aSite,
+  CALLBACK,
+  fetchAt,
+  PASSWORD,
+  ROBOT,
+  ROBOT_SECRET,
+  type Site,
+  startNode,
+  type TestNode,
+  TV,
+  WEB,
+  WEB_SECRET,
+} from '../support/node.ts';
 
 describe('oauth4webapi at a tenant of Gatehouse', () => {
   let node: TestNode;
@@ -48,7 +62,15 @@ describe('oauth4webapi at a tenant of Gatehouse', () => {
 
   type Dpop = { DPoP?: oauth.DPoPHandle };
   async function redeem({ parameters, verifier, nonce }: Awaited<ReturnType<typeof code>>, more: Dpop = {}) {
-    const answer = await oauth.authorizationCodeGrantRequest(server, web, authentication, parameters, CALLBACK, verifier, { ...options, ...more });
+    const answer = await oauth.authorizationCodeGrantRequest(
+      server,
+      web,
+      authentication,
+      parameters,
+      CALLBACK,
+      verifier,
+      { ...options, ...more },
+    );
     return oauth.processAuthorizationCodeResponse(server, web, answer, { expectedNonce: nonce, requireIdToken: true });
   }
 
@@ -69,18 +91,36 @@ describe('oauth4webapi at a tenant of Gatehouse', () => {
 
   it('refreshes, introspects and revokes', async () => {
     const tokens = await redeem(await code());
-    const answer = await oauth.refreshTokenGrantRequest(server, web, authentication, tokens.refresh_token as string, options);
+    const answer = await oauth.refreshTokenGrantRequest(
+      server,
+      web,
+      authentication,
+      tokens.refresh_token as string,
+      options,
+    );
     const next = await oauth.processRefreshTokenResponse(server, web, answer);
     const introspect = async (token: string) =>
-      oauth.processIntrospectionResponse(server, web, await oauth.introspectionRequest(server, web, authentication, token, options));
+      oauth.processIntrospectionResponse(
+        server,
+        web,
+        await oauth.introspectionRequest(server, web, authentication, token, options),
+      );
     expect(await introspect(next.access_token)).to.include({ active: true, sub: site.user });
-    await oauth.processRevocationResponse(await oauth.revocationRequest(server, web, authentication, next.refresh_token as string, options));
+    await oauth.processRevocationResponse(
+      await oauth.revocationRequest(server, web, authentication, next.refresh_token as string, options),
+    );
     expect(await introspect(next.access_token)).to.deep.include({ active: false });
   });
 
   it('gives a machine a JWT for an API, which validates as RFC 9068 says', async () => {
     const robot: oauth.Client = { client_id: 'robot' };
-    const answer = await oauth.clientCredentialsGrantRequest(server, robot, oauth.ClientSecretPost(ROBOT_SECRET), new URLSearchParams({ resource: API }), options);
+    const answer = await oauth.clientCredentialsGrantRequest(
+      server,
+      robot,
+      oauth.ClientSecretPost(ROBOT_SECRET),
+      new URLSearchParams({ resource: API }),
+      options,
+    );
     const { access_token: token } = await oauth.processClientCredentialsResponse(server, robot, answer);
     const request = new Request(API, { headers: { authorization: `Bearer ${token}` } });
     const claims = await oauth.validateJwtAccessToken(server, request, API, options as never);
@@ -89,10 +129,18 @@ describe('oauth4webapi at a tenant of Gatehouse', () => {
 
   it('signs a device in', async () => {
     const tv: oauth.Client = { client_id: 'tv' };
-    const started = await oauth.deviceAuthorizationRequest(server, tv, oauth.None(), new URLSearchParams({ scope: 'openid' }), options);
+    const started = await oauth.deviceAuthorizationRequest(
+      server,
+      tv,
+      oauth.None(),
+      new URLSearchParams({ scope: 'openid' }),
+      options,
+    );
     const device = await oauth.processDeviceAuthorizationResponse(server, tv, started);
     const poll = () => oauth.deviceCodeGrantRequest(server, tv, oauth.None(), device.device_code, options);
-    const pending = await oauth.processDeviceCodeResponse(server, tv, await poll()).catch((error: oauth.ResponseBodyError) => error);
+    const pending = await oauth
+      .processDeviceCodeResponse(server, tv, await poll())
+      .catch((error: oauth.ResponseBodyError) => error);
     expect((pending as oauth.ResponseBodyError).error).to.equal('authorization_pending');
 
     const browser = aBrowser(node);
@@ -119,12 +167,23 @@ describe('oauth4webapi at a tenant of Gatehouse', () => {
     const step = await code();
     const tokens = await redeem(step);
     const url = new URL(server.end_session_endpoint as string);
-    url.search = new URLSearchParams({ id_token_hint: tokens.id_token as string, post_logout_redirect_uri: 'http://localhost:4000/' }).toString();
+    url.search = new URLSearchParams({
+      id_token_hint: tokens.id_token as string,
+      post_logout_redirect_uri: 'http://localhost:4000/',
+    }).toString();
     const confirm = await step.browser.go(url);
     const back = await step.browser.submit(confirm, { logout: 'yes' });
     expect(back.url.href).to.equal('http://localhost:4000/');
-    const answer = await oauth.refreshTokenGrantRequest(server, web, authentication, tokens.refresh_token as string, options);
-    const refused = await oauth.processRefreshTokenResponse(server, web, answer).catch((error: oauth.ResponseBodyError) => error);
+    const answer = await oauth.refreshTokenGrantRequest(
+      server,
+      web,
+      authentication,
+      tokens.refresh_token as string,
+      options,
+    );
+    const refused = await oauth
+      .processRefreshTokenResponse(server, web, answer)
+      .catch((error: oauth.ResponseBodyError) => error);
     expect((refused as oauth.ResponseBodyError).error).to.equal('invalid_grant');
   });
 });

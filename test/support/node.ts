@@ -1,7 +1,8 @@
+import { randomBytes } from 'node:crypto';
 import http from 'node:http';
 import { type AddressInfo, createServer } from 'node:net';
-import { randomBytes } from 'node:crypto';
 import { createApp } from '../../src/app.ts';
+import { createBackground } from '../../src/background.ts';
 import { type Config, loadConfig } from '../../src/config.ts';
 import type { Core } from '../../src/core.ts';
 import type { ClientDraft } from '../../src/domain/clients/client.ts';
@@ -9,7 +10,6 @@ import type { TenantChange } from '../../src/domain/tenants/tenant.ts';
 import { prepareInstallation } from '../../src/first-start.ts';
 import { type House, openHouse } from '../../src/house.ts';
 import { createHttpServer } from '../../src/http/server.ts';
-import { createBackground } from '../../src/background.ts';
 import type { TenantCall } from '../../src/kernel/call.ts';
 import type { TenantId, UserId } from '../../src/kernel/ids.ts';
 import { createLog } from '../../src/kernel/log.ts';
@@ -22,10 +22,21 @@ export const PASSWORD = 'correct horse battery staple';
 /** A whole node in this process, on the run's database. */
 export type TestNode = { url: string; port: number; house: House; core: Core; logged: string[]; stop(): Promise<void> };
 
-export type NodeOptions = { settings?: Record<string, string>; publicUrl?: string; background?: boolean };
+export type NodeOptions = {
+  settings?: Record<string, string>;
+  publicUrl?: string;
+  background?: boolean;
+  /** Another database than the run's. */
+  database?: string;
+};
 
 /** Starts a node: everything but the process. A second one with the first one's `publicUrl` is another node of the same house. */
-export async function startNode({ settings = {}, publicUrl, background = false }: NodeOptions = {}): Promise<TestNode> {
+export async function startNode({
+  settings = {},
+  publicUrl,
+  background = false,
+  database,
+}: NodeOptions = {}): Promise<TestNode> {
   const port = await freePort();
   const config: Config = loadConfig({
     NODE_ENV: 'test',
@@ -41,7 +52,7 @@ export async function startNode({ settings = {}, publicUrl, background = false }
   });
   const logged: string[] = [];
   const log = createLog({ level: config.LOG_LEVEL, name: 'test', to: { write: (line) => void logged.push(line) } });
-  const house = await openHouse({ config, log, databaseUrl: databaseUrl() });
+  const house = await openHouse({ config, log, databaseUrl: database ?? databaseUrl() });
   await prepareInstallation(house);
   const { app, core } = createApp(house);
   const server = createHttpServer({ handler: app.callback(), log, publicUrl: config.PUBLIC_URL });
@@ -88,21 +99,54 @@ export const WEB: ClientDraft & { clientSecret?: string } = {
   redirectUris: [CALLBACK],
   postLogoutRedirectUris: ['http://localhost:4000/'],
 };
-export const SPA: ClientDraft = { clientId: 'spa', kind: 'spa', redirectUris: ['http://localhost:4001/cb'], allowedOrigins: ['http://localhost:4001'] };
-export const TV: ClientDraft = { clientId: 'tv', kind: 'native', grantTypes: ['urn:ietf:params:oauth:grant-type:device_code', 'refresh_token'] };
+export const SPA: ClientDraft = {
+  clientId: 'spa',
+  kind: 'spa',
+  redirectUris: ['http://localhost:4001/cb'],
+  allowedOrigins: ['http://localhost:4001'],
+};
+export const TV: ClientDraft = {
+  clientId: 'tv',
+  kind: 'native',
+  grantTypes: ['urn:ietf:params:oauth:grant-type:device_code', 'refresh_token'],
+};
 export const ROBOT_SECRET = 'robot-secret-robot-secret-robot-32';
-export const ROBOT: ClientDraft & { clientSecret?: string } = { clientId: 'robot', clientSecret: ROBOT_SECRET, kind: 'service', scopes: ['read'] };
+export const ROBOT: ClientDraft & { clientSecret?: string } = {
+  clientId: 'robot',
+  clientSecret: ROBOT_SECRET,
+  kind: 'service',
+  scopes: ['read'],
+};
 
-export type SiteOptions = { clients?: readonly (ClientDraft & { clientSecret?: string })[]; settings?: TenantChange extends infer _ ? object : never };
+export type SiteOptions = {
+  clients?: readonly (ClientDraft & { clientSecret?: string })[];
+  settings?: TenantChange extends infer _ ? object : never;
+};
 
-export async function aSite({ house, url }: Pick<TestNode, 'house' | 'url'>, { clients = [WEB], settings }: SiteOptions = {}): Promise<Site> {
+export async function aSite(
+  { house, url }: Pick<TestNode, 'house' | 'url'>,
+  { clients = [WEB], settings }: SiteOptions = {},
+): Promise<Site> {
   const slug = `t${randomBytes(6).toString('hex')}`;
   const { services, operator } = house;
-  const tenant = await services.tenants.create(operator('test'), { slug, name: `Tenant ${slug}`, type: 'customer', country: 'US' });
+  const tenant = await services.tenants.create(operator('test'), {
+    slug,
+    name: `Tenant ${slug}`,
+    type: 'customer',
+    country: 'US',
+  });
   const call: TenantCall = { ...operator('test'), tenantId: tenant.id };
   if (settings) await services.tenants.updateSettings(call, settings);
   const email = `ann@${slug}.test`;
-  const user = await services.users.create(call, { email, emailVerified: true, status: 'active', firstName: 'Ann', lastName: 'Lee', password: PASSWORD, roles: ['TENANT_ADMIN'] });
+  const user = await services.users.create(call, {
+    email,
+    emailVerified: true,
+    status: 'active',
+    firstName: 'Ann',
+    lastName: 'Lee',
+    password: PASSWORD,
+    roles: ['TENANT_ADMIN'],
+  });
   await services.apis.create(call, { identifier: API, scopes: ['read', 'write'], accessTokenFormat: 'jwt' });
   for (const client of clients) await services.clients.create(call, client);
   return { call, tenantId: tenant.id, slug, issuer: `${url}/t/${slug}`, user: user.id, email };
@@ -118,17 +162,27 @@ export function fetchAt(node: Pick<TestNode, 'port'>): typeof fetch {
     const { pathname, search, host } = new URL(request.url);
     const body = request.body ? Buffer.from(await request.arrayBuffer()) : undefined;
     return new Promise<Response>((resolve, reject) => {
-      const headers = { ...Object.fromEntries(request.headers), host, ...(body && { 'content-length': String(body.length) }) };
-      const outgoing = http.request({ host: '127.0.0.1', port: node.port, method: request.method, path: pathname + search, headers }, (answer) => {
-        const chunks: Buffer[] = [];
-        answer.on('data', (chunk: Buffer) => chunks.push(chunk));
-        answer.on('end', () => {
-          const received = new Headers();
-          for (let i = 0; i < answer.rawHeaders.length; i += 2) received.append(answer.rawHeaders[i] as string, answer.rawHeaders[i + 1] as string);
-          const status = answer.statusCode as number;
-          resolve(new Response([204, 304].includes(status) ? null : Buffer.concat(chunks), { status, headers: received }));
-        });
-      });
+      const headers = {
+        ...Object.fromEntries(request.headers),
+        host,
+        ...(body && { 'content-length': String(body.length) }),
+      };
+      const outgoing = http.request(
+        { host: '127.0.0.1', port: node.port, method: request.method, path: pathname + search, headers },
+        (answer) => {
+          const chunks: Buffer[] = [];
+          answer.on('data', (chunk: Buffer) => chunks.push(chunk));
+          answer.on('end', () => {
+            const received = new Headers();
+            for (let i = 0; i < answer.rawHeaders.length; i += 2)
+              received.append(answer.rawHeaders[i] as string, answer.rawHeaders[i + 1] as string);
+            const status = answer.statusCode as number;
+            resolve(
+              new Response([204, 304].includes(status) ? null : Buffer.concat(chunks), { status, headers: received }),
+            );
+          });
+        },
+      );
       outgoing.on('error', reject);
       outgoing.end(body);
     });

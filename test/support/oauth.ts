@@ -208,3 +208,8 @@ export async function eventually(what: string, condition: () => Promise<boolean>
 }
 
 export const isLogin = (page: Visited): boolean => page.html.includes('name="identifier"');
+
+/** A second administrator, so that the first may be suspended. */
+export async function anotherAdmin({ house }: Pick<TestNode, 'house'>, { call, slug }: Site): Promise<void> {
+  await house.services.users.create(call, { email: `bob@${slug}.test`, status: 'active', roles: ['TENANT_ADMIN'] });
+}

@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import { FAILURES, type FailureCode } from '../../kernel/failure.ts';
-import type { TenantId } from '../../kernel/ids.ts';
+import type { ChallengeId, TenantId } from '../../kernel/ids.ts';
 import { type Contract, type Dress, operationsOf } from '../contract.ts';
 import * as auth from './auth.ts';
 import { type CallerDeps, createCaller, TENANT_PARAMETERS } from './caller.ts';
-import { tenantIds } from './ids.ts';
+import { challengeIds, tenantIds } from './ids.ts';
 import * as me from './me.ts';
 
 /** Identity Service, `/api/v1` and `/internal/identity`. */
@@ -80,6 +80,15 @@ const FAILURES_OF_V1: Record<FailureCode, Dress> = {
   tenant_choice: { ...plain(409, 'TENANT_CHOICE'), extra: tenantChoice },
   password_change_required: plain(403, 'PASSWORD_CHANGE_REQUIRED'),
   sign_in_expired: plain(401, 'TOKEN_INVALID'),
+  factor_required: { ...plain(401, 'MFA_REQUIRED'), extra: ({ challengeId, factors }) => challengeOf(challengeId, factors) },
+  factor_wrong: plain(401, 'MFA_FAILED'),
+  factor_not_allowed: plain(403, 'MFA_NOT_ALLOWED'),
+  factor_not_found: plain(404, 'FACTOR_NOT_FOUND'),
+  factor_limit: plain(422, 'FACTOR_LIMIT'),
+  factor_mandatory: plain(422, 'MFA_MANDATORY'),
+  factor_enrolment_required: plain(403, 'MFA_ENROLMENT_REQUIRED'),
+  challenge_ended: plain(401, 'MFA_FAILED'),
+  reauthentication_required: plain(401, 'REAUTHENTICATION_REQUIRED'),
   refresh_invalid: plain(401, 'TOKEN_INVALID'),
   refresh_replay: plain(401, 'REFRESH_REPLAY'),
   session_not_found: plain(404, 'SESSION_NOT_FOUND'),
@@ -98,6 +107,12 @@ const FAILURES_OF_V1: Record<FailureCode, Dress> = {
   blueprint_invalid: plain(422, 'BLUEPRINT_INVALID'),
   key_not_found: plain(404, 'KEY_NOT_FOUND'),
 };
+
+/** What the login is answered by, and with which of the person's factors. */
+const challengeOf = (challengeId: unknown, factors: unknown): object => ({
+  challengeId: challengeIds.encode(challengeId as ChallengeId),
+  factors,
+});
 
 /** The tenants that the password has opened, so that the login can be repeated at one of them. */
 function tenantChoice({ tenants }: Record<string, unknown>): object {

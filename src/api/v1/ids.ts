@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { SessionId, TenantId, UserId } from '../../kernel/ids.ts';
+import type { ChallengeId, FactorId, SessionId, TenantId, UserId } from '../../kernel/ids.ts';
 
 /** Crockford's base 32: no I, L, O, U. */
 const ALPHABET = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
@@ -55,3 +55,5 @@ function fromUlid(text: string): string {
 export const userIds = idCodec<UserId>('usr');
 export const tenantIds = idCodec<TenantId>('ten');
 export const sessionIds = idCodec<SessionId>('ses');
+export const factorIds = idCodec<FactorId>('fac');
+export const challengeIds = idCodec<ChallengeId>('chl');

@@ -52,6 +52,17 @@ export function createAccessService({ audit }: { audit: AuditService }) {
     accessOf,
     assertAdminRemains,
 
+    /**
+     * Makes sure that who takes over a user's way in (password, e-mail address) gains nothing by it: they hold all that
+     * the user may do, or are that user.
+     *
+     * @throws Failure `privilege_escalation`
+     */
+    async assertNothingGained(tx: TenantCall, userId: UserId): Promise<void> {
+      if (tx.actor.kind === 'user' && tx.actor.userId === userId) return;
+      assertHolds(tx.actor, permissionsOfRoles(await store.ofUser(tx, userId)));
+    },
+
     /** The roles of a user, by name; none for an unknown one. */
     rolesOf: (call: TenantCall, userId: UserId): Promise<Role[]> =>
       inTransaction(call, (tx) => store.ofUser(tx, userId)),

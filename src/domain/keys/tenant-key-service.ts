@@ -17,6 +17,7 @@ export type KeyPurpose =
   | 'dpop-nonce'
   | 'user-code'
   | 'device'
+  | 'backup-code'
   | 'cursor';
 
 const BATCH = 500;

@@ -2,6 +2,10 @@ import { Failure } from '../../kernel/failure.ts';
 import { LIMITS } from '../../kernel/limits.ts';
 import { canonicalLocale, canonicalTimezone, isWebUrl, plainName } from '../../kernel/text.ts';
 
+/** What may be a second factor. Backup codes stand in for any of the others, for people who have one. */
+export const FACTOR_KINDS = ['totp', 'webauthn', 'backup_code'] as const;
+export type FactorKind = (typeof FACTOR_KINDS)[number];
+
 /** How a tenant differs from the rest. Durations in seconds. */
 export type TenantSettings = {
   /** Language of pages and letters where a person has none of their own (BCP 47). */
@@ -41,6 +45,16 @@ export type TenantSettings = {
     idTokenSeconds: number;
   };
   sessions: { idleSeconds: number; absoluteSeconds: number };
+  mfa: {
+    /** `optional`: whoever has a second factor is asked for it. `required_for_roles`: the others are `optional`. */
+    mode: 'off' | 'optional' | 'required' | 'required_for_roles';
+    /** Names of the roles that `required_for_roles` means. */
+    roles: readonly string[];
+    /** What may be enrolled and, where a person has one of these, is asked for. */
+    allowedFactors: readonly FactorKind[];
+    /** How long a browser may be remembered, so that only the password is asked for there; 0: never. */
+    rememberDeviceDays: number;
+  };
   registration: { selfService: boolean; dynamicClients: boolean };
   claims: {
     /** Claims of `profile`, `email`, … only where OIDC Core §5.4 has them: userinfo, not the ID token. */
@@ -66,15 +80,18 @@ export const DEFAULT_SETTINGS: TenantSettings = {
   lockout: { maxAttempts: 10, windowSeconds: 900, durationSeconds: 900 },
   tokens: { signingAlg: 'RS256', accessTokenSeconds: 900, refreshTokenSeconds: 14 * 86_400, idTokenSeconds: 3_600 },
   sessions: { idleSeconds: 7 * 86_400, absoluteSeconds: 30 * 86_400 },
+  mfa: { mode: 'optional', roles: [], allowedFactors: FACTOR_KINDS, rememberDeviceDays: 0 },
   registration: { selfService: false, dynamicClients: false },
   claims: { conformIdTokenClaims: true },
 };
 
+/** A list is a value, not a group of settings. */
+type Group<T> = NonNullable<T> extends readonly unknown[] ? never : NonNullable<T> extends object ? NonNullable<T> : never;
 type Sparse<T> = {
-  [Key in keyof T]?: (NonNullable<T[Key]> extends object ? Sparse<NonNullable<T[Key]>> : T[Key]) | undefined;
+  [Key in keyof T]?: ([Group<T[Key]>] extends [never] ? T[Key] : Sparse<Group<T[Key]>>) | undefined;
 };
 type Erasable<T> = {
-  [Key in keyof T]?: (NonNullable<T[Key]> extends object ? Erasable<NonNullable<T[Key]>> : T[Key] | null) | undefined;
+  [Key in keyof T]?: ([Group<T[Key]>] extends [never] ? T[Key] | null : Erasable<Group<T[Key]>>) | undefined;
 };
 
 /** Only what a tenant has set itself: how settings are stored, and written in a file. */
@@ -84,7 +101,7 @@ export type OwnSettings = Sparse<TenantSettings>;
 export type SettingsChange = Erasable<TenantSettings>;
 
 type Leaf<T> = {
-  [Key in keyof T & string]-?: NonNullable<T[Key]> extends object ? `${Key}.${Leaf<NonNullable<T[Key]>>}` : Key;
+  [Key in keyof T & string]-?: [Group<T[Key]>] extends [never] ? Key : `${Key}.${Leaf<Group<T[Key]>>}`;
 }[keyof T & string];
 
 /** The value as it is stored, or undefined when it is not allowed. */
@@ -99,6 +116,18 @@ const text =
   (read: (value: string) => string | undefined): Rule =>
   (value) =>
     typeof value === 'string' ? read(value) : undefined;
+const oneOf =
+  (...values: readonly string[]): Rule =>
+  (value) =>
+    values.includes(value as string) ? value : undefined;
+/** A list without repetitions, each item by the rule. */
+const list =
+  (each: Rule, max: number): Rule =>
+  (value) => {
+    if (!Array.isArray(value) || value.length > max) return undefined;
+    const items = value.map(each);
+    return items.includes(undefined) || new Set(items).size < items.length ? undefined : items;
+  };
 const color = text((value) => (/^#[0-9a-f]{6}$/i.test(value) ? value.toLowerCase() : undefined));
 
 const YEAR = 366 * 86_400;
@@ -131,6 +160,13 @@ const RULES: Record<Leaf<TenantSettings>, Rule> = {
   'tokens.idTokenSeconds': whole(60, 86_400),
   'sessions.idleSeconds': whole(300, YEAR),
   'sessions.absoluteSeconds': whole(300, YEAR),
+  'mfa.mode': oneOf('off', 'optional', 'required', 'required_for_roles'),
+  'mfa.roles': list(
+    text((value) => (/^[A-Za-z][A-Za-z0-9_.:-]{0,63}$/.test(value) ? value : undefined)),
+    LIMITS.mfaRoles,
+  ),
+  'mfa.allowedFactors': list(oneOf(...FACTOR_KINDS), FACTOR_KINDS.length),
+  'mfa.rememberDeviceDays': whole(0, 90),
   'registration.selfService': flag,
   'registration.dynamicClients': flag,
   'claims.conformIdTokenClaims': flag,
@@ -187,7 +223,10 @@ export function changeSettings(own: OwnSettings, change: SettingsChange): OwnSet
   return changed;
 }
 
-function assertConsistent({ password, sessions }: TenantSettings): void {
+function assertConsistent({ password, sessions, mfa }: TenantSettings): void {
+  if (mfa.mode !== 'off' && mfa.allowedFactors.every((kind) => kind === 'backup_code')) {
+    throw new Failure('invalid_input', { field: 'settings.mfa.allowedFactors', problem: 'leaves none to enrol' });
+  }
   if (password.minLength > password.maxLength) {
     throw new Failure('invalid_input', { field: 'settings.password.minLength', problem: 'is above the maximum' });
   }

@@ -160,11 +160,15 @@ export function createUserService({ audit, access, sessions, passwords }: UserSe
     /**
      * Gives a user another e-mail address; who may vouch for it says whether it is verified.
      *
-     * @throws Failure `user_not_found`, `user_deactivated`, `invalid_input`, `email_taken`
+     * @throws Failure `user_not_found`, `user_deactivated`, `invalid_input`, `email_taken`; `privilege_escalation` when
+     *   the user may do what the actor may not
      */
     async changeEmail(call: TenantCall, id: UserId, raw: string, { verified = false } = {}): Promise<User> {
       const email = checkedEmail(raw);
-      return change(call, id, 'user.email_changed', () => ({ ...email, emailVerified: verified }));
+      return inTransaction(call, async (tx) => {
+        await access.assertNothingGained(tx, id);
+        return change(tx, id, 'user.email_changed', () => ({ ...email, emailVerified: verified }));
+      });
     },
 
     /** Notes what was proven or withdrawn about a user's e-mail address or phone. @throws Failure `user_not_found`, `user_deactivated` */
@@ -195,12 +199,14 @@ export function createUserService({ audit, access, sessions, passwords }: UserSe
     /**
      * Gives a user another password, on somebody else's word, and ends every session of theirs.
      *
-     * @throws Failure `user_not_found`, `user_deactivated`; what `passwords.prepare` throws
+     * @throws Failure `user_not_found`, `user_deactivated`; `privilege_escalation` when the user may do what the actor
+     *   may not; what `passwords.prepare` throws
      */
     async setPassword(call: TenantCall, id: UserId, password: string, { mustChange = false } = {}): Promise<void> {
       const ready = await passwords.prepare(call, id, password);
       await inTransaction(call, async (tx) => {
         assertChangeable((await store.lock(tx, id)) ?? notFound(id));
+        await access.assertNothingGained(tx, id);
         await passwords.set(tx, id, ready, { mustChange });
         await sessions.endAll(tx, id, 'password_changed');
         await audit.record(tx, 'user.password_set', { ...target(id), details: { mustChange } });

@@ -1,10 +1,11 @@
 import { expect } from 'chai';
-import { inTransaction, type TenantCall } from '../../../src/kernel/call.ts';
+import { SYSTEM_ROLES } from '../../../src/domain/access/role.ts';
+import { type Actor, inTransaction, type TenantCall } from '../../../src/kernel/call.ts';
 import { newId, type UserId } from '../../../src/kernel/ids.ts';
 import { pool } from '../../support/database.ts';
 import { expectFailure } from '../../support/expect.ts';
 import { whileUncommitted } from '../../support/race.ts';
-import { aTenant, aUser, auditOf, NOON, operator, rooms } from '../../support/rooms.ts';
+import { actor, as, aTenant, aUser, auditOf, NOON, operator, rooms } from '../../support/rooms.ts';
 
 const later = (call: TenantCall): TenantCall => ({ ...call, now: new Date(NOON.getTime() + 1000) });
 
@@ -153,6 +154,22 @@ describe('a change of a user', () => {
       rooms().passwordTransfer.hashesOf(tx, [{ tenantId: call.tenantId, userId: ann }]),
     );
     expect(hash).to.include({ mustChange: true });
+  });
+});
+
+describe('the way in of a user', () => {
+  it('is not taken over by one who may do less', async () => {
+    const call = await aTenant();
+    const { users } = rooms();
+    const [ann, bob] = [await aUser(call, { roles: ['TENANT_ADMIN'] }), await aUser(call)];
+    const clerk = as(call, actor(SYSTEM_ROLES.USER_ADMIN.permissions, ['USER_ADMIN']));
+
+    await expectFailure('privilege_escalation', users.setPassword(clerk, ann, 'a long and winding road'));
+    await expectFailure('privilege_escalation', users.changeEmail(clerk, ann, 'clerk@example.com'));
+    await users.setPassword(clerk, bob, 'a long and winding road');
+    expect(await users.changeEmail(clerk, bob, 'bob@example.com')).to.include({ email: 'bob@example.com' });
+    const herself = as(call, { ...actor([]), userId: ann } as Actor);
+    expect(await users.changeEmail(herself, ann, 'ann@example.com')).to.include({ email: 'ann@example.com' });
   });
 });
 
