@@ -54,6 +54,14 @@ export function createMetrics(): Metrics {
     buckets: BUCKETS,
     registers,
   });
+  // Looking a series up by its labels costs more than counting; there are few.
+  const known = new Map<string, ReturnType<typeof requests.labels>>();
+  const series = (method: string, route: string, status: number) => {
+    const key = `${method} ${status} ${route}`;
+    const child = known.get(key) ?? requests.labels(method, route, String(status));
+    known.set(key, child);
+    return child;
+  };
   const signIns = new Counter({
     name: 'gatehouse_sign_ins_total',
     help: 'Ended attempts to sign in.',
@@ -83,7 +91,7 @@ export function createMetrics(): Metrics {
     text: () => registry.metrics(),
     contentType: registry.contentType,
     observeRequest(method, route, status, seconds) {
-      requests.labels(METHODS.has(method) ? method : 'other', routeLabel(route), String(status)).observe(seconds);
+      series(METHODS.has(method) ? method : 'other', routeLabel(route), status).observe(seconds);
     },
     countSignIn: (outcome) => signIns.inc({ outcome }),
     countToken: (grant) => tokens.inc({ grant: grantLabel(grant) }),

@@ -57,7 +57,10 @@ export async function readBytes({ req, res }: Context, limit: number): Promise<B
     });
     req.once('end', () => (size > limit ? reject(tooLarge()) : resolve(Buffer.concat(chunks))));
     req.once('error', () => reject(new Failure('invalid_input', { problem: 'the body ended early' })));
-    req.once('close', () => reject(new Failure('invalid_input', { problem: 'the body ended early' })));
+    // It comes after every body; only where the end did not come before is it news.
+    req.once('close', () => {
+      if (!req.readableEnded) reject(new Failure('invalid_input', { problem: 'the body ended early' }));
+    });
   });
 }
 

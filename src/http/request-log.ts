@@ -37,14 +37,14 @@ export function createRequestLog(deps: {
     };
     Object.assign(ctx.state, state);
     ctx.res.setHeader('X-Request-Id', requestId);
-    const method = ctx.method;
-    const path = redactPath(ctx.originalUrl);
+    const { method, originalUrl } = ctx;
 
     ctx.res.once('close', () => {
       const ms = performance.now() - start;
       const status = ctx.res.headersSent ? ctx.res.statusCode : 499;
       metrics.observeRequest(method, routeOf(ctx), status, ms / 1000);
-      const line = { method, path, status, ms: Math.round(ms * 10) / 10, ip };
+      if (!log.isLevelEnabled('info')) return;
+      const line = { method, path: redactPath(originalUrl), status, ms: Math.round(ms * 10) / 10, ip };
       // 'close' is emitted outside of the request's asynchronous context.
       withLogFacts(facts, () => log.info(line, 'request'));
     });

@@ -26,7 +26,11 @@ export function parseUrlEncoded(text: string): Fields {
   return fields;
 }
 
+/** What makes a text mean something else than itself, or nothing. */
+const ENCODED = /[+%\0\ud800-\udfff]/;
+
 function decode(text: string): string {
+  if (!ENCODED.test(text)) return text;
   try {
     const plain = decodeURIComponent(text.replaceAll('+', ' '));
     if (plain.includes('\u0000') || !plain.isWellFormed()) throw new URIError('not a text');

@@ -1,8 +1,8 @@
 import {
   createCipheriv,
   createDecipheriv,
-  createHash,
   createHmac,
+  hash,
   hkdfSync,
   randomBytes,
   timingSafeEqual,
@@ -16,7 +16,7 @@ export function randomToken(bytes = 32): string {
 
 /** SHA-256 of a value that has at least 128 bits of its own: how bearer values are stored and looked up. */
 export function sha256(value: string): Buffer {
-  return createHash('sha256').update(value).digest();
+  return hash('sha256', value, 'buffer');
 }
 
 /** HMAC-SHA-256 (RFC 2104). */

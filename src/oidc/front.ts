@@ -24,6 +24,13 @@ export type FrontOptions = { db: Knex; issuers: Issuers; errorPage: CorePages['e
  * tenant go on to whoever comes next.
  */
 export function serveIssuers({ db, issuers, pages, errorPage }: FrontOptions): Koa.Middleware {
+  const stacks = new WeakMap<Issuer, Koa.Middleware>();
+  const stackOf = (issuer: Issuer): Koa.Middleware => {
+    const stack = stacks.get(issuer) ?? mounted(compose([pages, issuer.run]), issuer.mount);
+    stacks.set(issuer, stack);
+    return stack;
+  };
+
   return async (ctx, next) => {
     moveWellKnown(ctx);
     const issuer = await issuers.resolve(ctx.host, ctx.path);
@@ -41,7 +48,7 @@ export function serveIssuers({ db, issuers, pages, errorPage }: FrontOptions): K
     try {
       await inRequestScope(
         scope,
-        () => mounted(compose([pages, issuer.run]), issuer.mount)(ctx, next),
+        () => stackOf(issuer)(ctx, next),
         () => ctx.status < 500,
       );
     } catch (error) {
@@ -72,9 +79,14 @@ function document(ctx: Koa.Context, body: Buffer, age: number): void {
 function bindCookies(ctx: Koa.Context, { provider, url }: Issuer): void {
   const { cookie } = ctx.req.headers;
   if (cookie !== undefined) ctx.req.headers.cookie = withoutTwins(cookie);
-  const { cookies } = provider.createContext(ctx.req, ctx.res);
-  (cookies as unknown as { secure: boolean }).secure = url.startsWith('https:');
-  ctx.cookies = cookies;
+  let jar: Koa.Context['cookies'] | undefined;
+  const open = () => {
+    jar = provider.createContext(ctx.req, ctx.res).cookies;
+    (jar as unknown as { secure: boolean }).secure = url.startsWith('https:');
+    return jar;
+  };
+  // Made when it is asked for: most requests of machines have no cookies.
+  Object.defineProperty(ctx, 'cookies', { configurable: true, get: () => jar ?? open() });
 }
 
 function withoutTwins(header: string): string {

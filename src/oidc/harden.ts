@@ -56,6 +56,11 @@ function keepSessionRows(provider: Provider): void {
     if (this.oldId) this.oldId = undefined;
     return save.call(this, ttl);
   };
+  // A form that comes without a session is refused on a page with a new, unsaved one; the core would fail to keep that.
+  const { persist } = prototype;
+  prototype.persist = async function persistIfSaved(this: Untyped) {
+    return this.exp === undefined ? undefined : persist.call(this);
+  };
   const { instantiate } = provider.Session as Untyped;
   (provider.Session as Untyped).instantiate = function withUuid(this: Untyped, payload?: { uid?: string }) {
     const session = instantiate.call(this, payload);

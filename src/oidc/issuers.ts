@@ -9,6 +9,7 @@ import type { DirectoryTenant, TenantDirectory } from '../domain/tenants/tenant-
 import type { OperatorCall } from '../kernel/call.ts';
 import type { TenantId } from '../kernel/ids.ts';
 import { LIMITS } from '../kernel/limits.ts';
+import { FIRST_PARTY_GRANT } from './client-source.ts';
 import { limitDevices } from './device-limits.ts';
 import { type EventOptions, wireEvents } from './events.ts';
 import { registerFirstPartyGrant } from './first-party.ts';
@@ -103,7 +104,7 @@ export function createIssuers(options: IssuersOptions) {
       provider,
       run,
       readJwt,
-      discovery: Buffer.from(JSON.stringify(discovery.body)),
+      discovery: Buffer.from(JSON.stringify(publicMetadata(discovery.body as Metadata))),
       jwks: Buffer.from(JSON.stringify(publicJwks(keys))),
     };
   }
@@ -160,6 +161,14 @@ export function createIssuers(options: IssuersOptions) {
 }
 
 export type Issuers = ReturnType<typeof createIssuers>;
+
+type Metadata = { grant_types_supported: string[] };
+
+/** The grant of our own JSON logins is nobody else's business. */
+const publicMetadata = (metadata: Metadata): Metadata => ({
+  ...metadata,
+  grant_types_supported: metadata.grant_types_supported.filter((grant) => grant !== FIRST_PARTY_GRANT),
+});
 
 /** The core would also answer `/OAuth/Token/`, past everything that stands before it and goes by the path. */
 const asSpelled =

@@ -205,8 +205,11 @@ function lifetimes({ settings: { tokens, sessions } }: DirectoryTenant): NonNull
     },
     // Longer than anything that hangs on it.
     Grant: Math.max(LIMITS.refreshChainSeconds, sessions.absoluteSeconds) + 86_400,
-    // Idle, but never past the absolute end.
+    // Idle, but never past the absolute end. A browser where nobody is signed in is remembered for an hour: strangers
+    // make such rows at will.
     Session: (_ctx, session) =>
-      Math.max(1, Math.min(sessions.idleSeconds, (session.loginTs ?? now()) + sessions.absoluteSeconds - now())),
+      session.accountId === undefined
+        ? 3_600
+        : Math.max(1, Math.min(sessions.idleSeconds, (session.loginTs ?? now()) + sessions.absoluteSeconds - now())),
   };
 }

@@ -1,4 +1,5 @@
 import { type ClientMetadata, errors } from 'oidc-provider';
+import { redirectUriProblem } from '../domain/clients/redirect-uri.ts';
 
 export type RegistrationRules = {
   /** Throws for a URL that we would never call (egress). */
@@ -35,7 +36,11 @@ export function registrationPolicies({ assertUrl, hasRoom }: RegistrationRules) 
     }
     for (const name of SHOWN)
       if (metadata[name] !== undefined && !/^https:\/\//.test(String(metadata[name]))) refuse(`${name} must be https`);
-    for (const uri of metadata.redirect_uris ?? [])
-      if (/^(javascript|data|vbscript|file|blob):/i.test(uri)) refuse('redirect_uris holds a script');
+    const native = metadata.application_type === 'native';
+    for (const name of ['redirect_uris', 'post_logout_redirect_uris'] as const)
+      for (const uri of (metadata[name] as unknown[] | undefined) ?? []) {
+        const problem = redirectUriProblem(String(uri), { native });
+        if (problem) refuse(`${name}: one ${problem}`);
+      }
   };
 }

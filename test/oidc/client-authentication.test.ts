@@ -24,9 +24,12 @@ describe('client authentication', () => {
   before(async () => {
     node = await startNode();
     keys = await aKeyPair();
-    site = await aSite(node, { clients: [WEB, ROBOT, keyed('keyed'), { ...keyed('old'), legacyAssertions: true }] });
+    site = await aFreshSite();
   });
   after(() => node.stop());
+
+  const aFreshSite = () =>
+    aSite(node, { clients: [WEB, ROBOT, keyed('keyed'), { ...keyed('old'), legacyAssertions: true }] });
 
   const keyed = (clientId: string) =>
     ({
@@ -93,6 +96,11 @@ describe('client authentication', () => {
   });
 
   describe('by an assertion', () => {
+    // Failures are counted by tenant and address.
+    before(async () => {
+      site = await aFreshSite();
+    });
+
     it('is for the issuer, from the client about itself, and short-lived', async () => {
       expect((await asserting(await assertion())).status).to.equal(200);
       expect((await asserting(await assertion({}, { typ: 'client-authentication+jwt' }))).status).to.equal(200);

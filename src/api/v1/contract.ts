@@ -80,7 +80,10 @@ const FAILURES_OF_V1: Record<FailureCode, Dress> = {
   tenant_choice: { ...plain(409, 'TENANT_CHOICE'), extra: tenantChoice },
   password_change_required: plain(403, 'PASSWORD_CHANGE_REQUIRED'),
   sign_in_expired: plain(401, 'TOKEN_INVALID'),
-  factor_required: { ...plain(401, 'MFA_REQUIRED'), extra: ({ challengeId, factors }) => challengeOf(challengeId, factors) },
+  factor_required: {
+    ...plain(401, 'MFA_REQUIRED'),
+    extra: ({ challengeId, factors }) => challengeOf(challengeId, factors),
+  },
   factor_wrong: plain(401, 'MFA_FAILED'),
   factor_not_allowed: plain(403, 'MFA_NOT_ALLOWED'),
   factor_not_found: plain(404, 'FACTOR_NOT_FOUND'),

@@ -2,7 +2,7 @@ import { inTransaction, type TenantCall } from '../../kernel/call.ts';
 import { Failure } from '../../kernel/failure.ts';
 import type { UserId } from '../../kernel/ids.ts';
 import type { AuditService } from '../audit/audit-service.ts';
-import type { Session, SessionEnd } from './session.ts';
+import type { Session, SessionEnd, SessionProof } from './session.ts';
 import * as store from './session-store.ts';
 
 /**
@@ -27,6 +27,9 @@ export function createSessionService({ audit }: { audit: AuditService }) {
     /** A user's live sessions, the latest first. */
     list: (call: TenantCall, userId: UserId): Promise<Session[]> =>
       inTransaction(call, (tx) => store.listOf(tx, userId)),
+
+    /** What was proven in a session; undefined for one that is gone. */
+    proofOf: (call: TenantCall, uid: string): Promise<SessionProof | undefined> => store.findProof(call, uid),
 
     /**
      * Ends one session of a user.

@@ -1,7 +1,7 @@
 import type { TenantCall } from '../../kernel/call.ts';
 import type { SessionId, UserId } from '../../kernel/ids.ts';
 import { newId } from '../../kernel/ids.ts';
-import type { Session } from './session.ts';
+import type { Session, SessionProof } from './session.ts';
 
 type Row = {
   uid: SessionId;
@@ -36,6 +36,21 @@ export async function listOf({ db, tenantId }: TenantCall, userId: UserId): Prom
     [tenantId, userId],
   );
   return rows.map(toSession);
+}
+
+/** What was proven in a live session. */
+export async function findProof({ db, tenantId }: TenantCall, uid: string): Promise<SessionProof | undefined> {
+  const { rows } = await db.raw<{
+    rows: { account_id: UserId; login_ts: string; amr: string[] | null; transient: boolean | null }[];
+  }>(
+    `select account_id, payload ->> 'loginTs' as login_ts, payload -> 'amr' as amr, (payload ->> 'transient')::boolean as transient
+      from oidc_session where tenant_id = ? and uid = ? and account_id is not null and expires_at > now()`,
+    [tenantId, uid],
+  );
+  const [row] = rows;
+  if (!row) return undefined;
+  const authTime = new Date(Number(row.login_ts) * 1000);
+  return { userId: row.account_id, authTime, amr: row.amr ?? [], transient: row.transient === true };
 }
 
 /** Which sessions an ending is about. */

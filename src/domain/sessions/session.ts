@@ -15,6 +15,17 @@ export type Session = {
   clients: readonly string[];
 };
 
+/** What was proven when a session began, or since. */
+export type SessionProof = {
+  userId: UserId;
+  /** When the person last signed in; to the second. */
+  authTime: Date;
+  /** Authentication methods (RFC 8176). */
+  amr: readonly string[];
+  /** Whether the browser forgets it when it is closed. */
+  transient: boolean;
+};
+
 /** Why a session ended; stands in the audit trail. */
 export type SessionEnd =
   | 'sign_out'

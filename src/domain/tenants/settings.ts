@@ -86,7 +86,8 @@ export const DEFAULT_SETTINGS: TenantSettings = {
 };
 
 /** A list is a value, not a group of settings. */
-type Group<T> = NonNullable<T> extends readonly unknown[] ? never : NonNullable<T> extends object ? NonNullable<T> : never;
+type Group<T> =
+  NonNullable<T> extends readonly unknown[] ? never : NonNullable<T> extends object ? NonNullable<T> : never;
 type Sparse<T> = {
   [Key in keyof T]?: ([Group<T[Key]>] extends [never] ? T[Key] : Sparse<Group<T[Key]>>) | undefined;
 };

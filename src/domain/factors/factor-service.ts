@@ -1,0 +1,221 @@
+import { inTransaction, type TenantCall } from '../../kernel/call.ts';
+import { Failure } from '../../kernel/failure.ts';
+import { type FactorId, newId, type UserId } from '../../kernel/ids.ts';
+import { LIMITS } from '../../kernel/limits.ts';
+import { seal, sha256, unseal } from '../../kernel/secret.ts';
+import type { AuditService } from '../audit/audit-service.ts';
+import type { TenantKeyService } from '../keys/tenant-key-service.ts';
+import type { SessionService } from '../sessions/session-service.ts';
+import type { TenantSettings } from '../tenants/settings.ts';
+import { hashOfBackupCode, newBackupCode, readBackupCode } from './backup-code.ts';
+import * as backupCodes from './backup-code-store.ts';
+import { type Factor, type FactorKind, isDemanded, judgeSecondFactor, type SecondFactor } from './factor.ts';
+import * as store from './factor-store.ts';
+import * as devices from './remembered-device-store.ts';
+import { newSecret, provisioningUri, qrCode, stepOf } from './totp.ts';
+
+export type FactorServiceDeps = {
+  keys: Pick<TenantKeyService, 'keyFor'>;
+  sessions: Pick<SessionService, 'proofOf'>;
+  audit: Pick<AuditService, 'record'>;
+};
+
+/**
+ * In whose name factors are changed: a signed-in person in their session, or one who is on the way in and must enrol
+ * their first (`ticket`: what only that sign-in knows).
+ */
+export type Changer = { userId: UserId } & ({ sessionUid: string } | { ticket: string });
+
+export type TotpEnrolment = { factorId: FactorId; secret: string; provisioningUri: string; qrCode: string };
+
+const place = (call: TenantCall, id: FactorId) => `${call.tenantId}/factors/sealed/${id}`;
+const holderOf = (by: Changer) => sha256('sessionUid' in by ? `session:${by.sessionUid}` : `ticket:${by.ticket}`);
+
+/** What people have besides a password, and the changes of it. Secrets are shown once, to whoever enrols them. */
+export function createFactorService({ keys, sessions, audit }: FactorServiceDeps) {
+  /**
+   * Holds the person's row, and makes sure that whoever changes their factors is them: signed in lately, and with a
+   * second factor if they had one then. On the way in only the first factor can be enrolled.
+   */
+  async function admit(tx: TenantCall, by: Changer): Promise<{ owner: store.Owner; has: Factor[] }> {
+    const owner = await store.lockOwner(tx, by.userId);
+    if (!owner) throw new Failure('user_not_found', { userId: by.userId });
+    const has = await store.listActive(tx, by.userId);
+    if ('ticket' in by) {
+      if (has.some(({ kind }) => owner.mfa.allowedFactors.includes(kind))) throw new Failure('challenge_ended');
+      return { owner, has };
+    }
+    const proof = await sessions.proofOf(tx, by.sessionUid);
+    const age = proof ? tx.now.getTime() - proof.authTime.getTime() : Number.POSITIVE_INFINITY;
+    const owed = proof && !proof.amr.includes('mfa') && has.some(({ createdAt }) => createdAt < proof.authTime);
+    if (age > LIMITS.recentProofSeconds * 1000 || owed) throw new Failure('reauthentication_required');
+    return { owner, has };
+  }
+
+  function assertAllowed({ mfa }: store.Owner, kind: FactorKind): void {
+    if (mfa.mode === 'off' || !mfa.allowedFactors.includes(kind)) throw new Failure('factor_not_allowed', { kind });
+  }
+
+  async function newBackupCodes(tx: TenantCall, userId: UserId): Promise<string[]> {
+    const key = await keys.keyFor(tx, 'backup-code');
+    const codes = Array.from({ length: LIMITS.backupCodes }, newBackupCode);
+    await backupCodes.replaceAll(
+      tx,
+      userId,
+      codes.map((code) => hashOfBackupCode(key, userId, code)),
+    );
+    await audit.record(tx, 'backup_codes.issued', { target: `user:${userId}` });
+    return codes;
+  }
+
+  /** The first factor brings the codes for the day it is lost. */
+  async function codesForFirst(
+    tx: TenantCall,
+    userId: UserId,
+    { owner, has }: { owner: store.Owner; has: Factor[] },
+  ): Promise<string[] | undefined> {
+    return has.length === 0 && owner.mfa.allowedFactors.includes('backup_code')
+      ? newBackupCodes(tx, userId)
+      : undefined;
+  }
+
+  async function secretOf(call: TenantCall, { id, sealed }: store.TotpSecret): Promise<string> {
+    return unseal(await keys.keyFor(call, 'seal'), place(call, id), sealed).toString();
+  }
+
+  return {
+    admit,
+    assertAllowed,
+    codesForFirst,
+
+    /** The factors a person has, the oldest first. */
+    list: (call: TenantCall, userId: UserId): Promise<Factor[]> =>
+      inTransaction(call, (tx) => store.listActive(tx, userId)),
+
+    /** How many backup codes are left. */
+    backupCodesLeft: (call: TenantCall, userId: UserId): Promise<number> =>
+      inTransaction(call, (tx) => backupCodes.count(tx, userId)),
+
+    /** What the tenant's policy asks of a person on this browser. One statement, inside a transaction or not. */
+    async secondFactorOf(
+      call: TenantCall,
+      userId: UserId,
+      mfa: TenantSettings['mfa'],
+      deviceId?: string | undefined,
+    ): Promise<SecondFactor> {
+      if (mfa.mode === 'off') return judgeSecondFactor(mfa, NOTHING);
+      const remembers = deviceId !== undefined && mfa.rememberDeviceDays > 0;
+      return judgeSecondFactor(mfa, await store.findHoldings(call, userId, remembers ? sha256(deviceId) : null));
+    },
+
+    /**
+     * Begins to enrol an authenticator application. Of two beginnings the last one counts, for a quarter of an hour.
+     *
+     * @throws Failure `reauthentication_required`, `factor_not_allowed`, `user_not_found`; `challenge_ended` for a ticket
+     *   whose holder has a factor meanwhile
+     */
+    async enrolTotp(call: TenantCall, by: Changer): Promise<TotpEnrolment> {
+      const secret = newSecret();
+      const id = newId<FactorId>();
+      const sealed = seal(await keys.keyFor(call, 'seal'), place(call, id), Buffer.from(secret));
+      const owner = await inTransaction(call, async (tx) => {
+        const admitted = await admit(tx, by);
+        assertAllowed(admitted.owner, 'totp');
+        await store.putPendingTotp(tx, by.userId, { id, sealed, holder: holderOf(by) });
+        return admitted.owner;
+      });
+      const uri = provisioningUri({ issuer: owner.tenantName, label: owner.email, secret });
+      return { factorId: id, secret, provisioningUri: uri, qrCode: await qrCode(uri) };
+    },
+
+    /**
+     * Makes the pending secret the person's factor, in the place of an earlier one. The code's step counts as used.
+     *
+     * @returns the ten backup codes, where it is the first factor
+     * @throws Failure `factor_wrong`; `factor_not_found` for another person's, another session's or an old one; and what
+     *   `enrolTotp` throws
+     */
+    async confirmTotp(
+      call: TenantCall,
+      by: Changer,
+      { factorId, code }: { factorId: FactorId; code: string },
+    ): Promise<{ factorId: FactorId; backupCodes: string[] | undefined }> {
+      const since = new Date(call.now.getTime() - LIMITS.pendingFactorSeconds * 1000);
+      return inTransaction(call, async (tx) => {
+        const admitted = await admit(tx, by);
+        assertAllowed(admitted.owner, 'totp');
+        const pending = await store.findPendingTotp(tx, by.userId, { id: factorId, holder: holderOf(by), since });
+        if (!pending) throw new Failure('factor_not_found', { factorId });
+        const step = await stepOf(code, await secretOf(tx, pending), tx.now);
+        if (step === undefined) throw new Failure('factor_wrong');
+        await store.activateTotp(tx, by.userId, factorId, step);
+        await audit.record(tx, 'factor.enrolled', { target: `user:${by.userId}`, details: { factorId, kind: 'totp' } });
+        return { factorId, backupCodes: await codesForFirst(tx, by.userId, admitted) };
+      });
+    },
+
+    /**
+     * Issues ten new backup codes; the earlier ones are dead.
+     *
+     * @throws Failure `factor_not_found` for somebody without a factor, `factor_not_allowed`, `reauthentication_required`
+     */
+    async renewBackupCodes(call: TenantCall, by: Changer): Promise<string[]> {
+      return inTransaction(call, async (tx) => {
+        const { owner, has } = await admit(tx, by);
+        assertAllowed(owner, 'backup_code');
+        if (has.length === 0) throw new Failure('factor_not_found');
+        return newBackupCodes(tx, by.userId);
+      });
+    },
+
+    /**
+     * Takes a factor away. With the last one go the backup codes and the browsers that were remembered.
+     *
+     * @throws Failure `factor_not_found`, `reauthentication_required`; `factor_mandatory` where the tenant demands one
+     *   and no other that it allows is left
+     */
+    async remove(call: TenantCall, by: Changer, id: FactorId): Promise<void> {
+      await inTransaction(call, async (tx) => {
+        const { owner, has } = await admit(tx, by);
+        const others = has.filter((factor) => factor.id !== id);
+        const kind = await store.remove(tx, by.userId, id);
+        if (!kind) throw new Failure('factor_not_found', { factorId: id });
+        const suffices = others.some((factor) => owner.mfa.allowedFactors.includes(factor.kind));
+        const { roles } = await store.findHoldings(tx, by.userId, null);
+        if (!suffices && isDemanded(owner.mfa, roles)) throw new Failure('factor_mandatory');
+        await devices.forgetAll(tx, by.userId);
+        if (others.length === 0) await backupCodes.removeAll(tx, by.userId);
+        await audit.record(tx, 'factor.removed', { target: `user:${by.userId}`, details: { factorId: id, kind } });
+      });
+    },
+
+    /** Remembers a browser, so that it is not asked for a second factor for so many days. */
+    async rememberDevice(tx: TenantCall, userId: UserId, deviceId: string, days: number): Promise<void> {
+      const until = new Date(tx.now.getTime() + days * 86_400_000);
+      await devices.remember(tx, userId, { device: sha256(deviceId), until, most: LIMITS.rememberedDevices });
+      await audit.record(tx, 'device.remembered', { target: `user:${userId}`, details: { days } });
+    },
+
+    /** Uses a code of the authenticator application up; false when it is wrong, or its step was used. */
+    async useTotp(tx: TenantCall, userId: UserId, code: string): Promise<boolean> {
+      const factor = await store.findTotp(tx, userId);
+      const step = factor && (await stepOf(code, await secretOf(tx, factor), tx.now));
+      return step !== undefined && store.useStep(tx, factor!.id, step);
+    },
+
+    /** Uses a backup code up; false when there is none such. */
+    async useBackupCode(tx: TenantCall, userId: UserId, typed: string): Promise<boolean> {
+      const code = readBackupCode(typed);
+      if (code === undefined) return false;
+      const key = await keys.keyFor(tx, 'backup-code');
+      if (!(await backupCodes.use(tx, userId, hashOfBackupCode(key, userId, code)))) return false;
+      const left = await backupCodes.count(tx, userId);
+      await audit.record(tx, 'backup_codes.used', { target: `user:${userId}`, details: { left } });
+      return true;
+    },
+  };
+}
+
+export type FactorService = ReturnType<typeof createFactorService>;
+
+const NOTHING = { kinds: [], backupCodes: 0, roles: [], remembered: false } as const;

@@ -1,0 +1,159 @@
+import { expect } from 'chai';
+import { aBrowser } from '../support/browser.ts';
+import { answering, listening } from '../support/listener.ts';
+import { aSite, type Site, startNode, type TestNode, WEB } from '../support/node.ts';
+import { ask, authorizeUrl, eventually, introspect, isLogin, post, someTokens } from '../support/oauth.ts';
+
+describe('logout', () => {
+  let node: TestNode;
+  let site: Site;
+  before(async () => {
+    node = await startNode();
+    site = await aSite(node, { clients: [WEB, { ...WEB, clientId: 'other' }] });
+  });
+  after(() => node.stop());
+
+  it('needs the confirmation of the person: a picture that names the address ends nothing (OA52)', async () => {
+    const { browser, access_token, id_token } = await someTokens(node, site);
+    for (const query of [
+      '',
+      `?${new URLSearchParams({ id_token_hint: id_token })}`,
+      '?logout=yes',
+      '?client_id=web&logout=yes',
+    ]) {
+      const page = await browser.go(`${site.issuer}/oauth/logout${query}`);
+      expect([page.status, page.html.includes('name="xsrf"')]).to.deep.equal([200, true]);
+    }
+    expect((await introspect(node, site, access_token)).body.active).to.equal(true);
+    expect(isLogin(await browser.go(authorizeUrl(site)))).to.equal(false);
+  });
+
+  it('takes no form of another page (OA52, SE11)', async () => {
+    const { browser, access_token } = await someTokens(node, site);
+    await browser.go(`${site.issuer}/oauth/logout`);
+    for (const form of [
+      { logout: 'yes' },
+      { logout: 'yes', xsrf: '' },
+      { logout: 'yes', xsrf: 'x'.repeat(48) },
+    ] as Record<string, string>[])
+      expect((await browser.go(`${site.issuer}/oauth/logout/confirm`, form)).status).to.equal(400);
+    expect((await browser.go(`${site.issuer}/oauth/logout/confirm?logout=yes`)).status).to.equal(404);
+    expect((await introspect(node, site, access_token)).body.active).to.equal(true);
+    expect(
+      (await aBrowser(node).go(`${site.issuer}/oauth/logout/confirm`, { logout: 'yes', xsrf: 'x' })).status,
+      'without a session',
+    ).to.equal(400);
+  });
+
+  it('goes back only to an address that the client has registered for it', async () => {
+    const { browser, id_token } = await someTokens(node, site);
+    for (const uri of [
+      'https://evil.test/',
+      'http://localhost:4000/x',
+      'http://localhost:4000',
+      'javascript:alert(1)',
+      '//evil.test',
+      'http://localhost:4000/?a=b',
+    ])
+      expect(
+        (
+          await browser.go(
+            `${site.issuer}/oauth/logout?${new URLSearchParams({ id_token_hint: id_token, post_logout_redirect_uri: uri })}`,
+          )
+        ).status,
+        uri,
+      ).to.equal(400);
+    const unknown = await browser.go(`${site.issuer}/oauth/logout?post_logout_redirect_uri=https://evil.test/`);
+    const done = await browser.submit(unknown, { logout: 'yes' });
+    expect(done.url.href).to.match(new RegExp(`^${site.issuer}/`));
+  });
+
+  it('ends the session, its tokens, and the value of its cookie', async () => {
+    const { browser, access_token } = await someTokens(node, site);
+    const before = browser.cookies();
+    const page = await browser.go(`${site.issuer}/oauth/logout`);
+    await browser.submit(page, { logout: 'yes' });
+    expect((await introspect(node, site, access_token)).body).to.deep.equal({ active: false });
+    browser.setCookies(before);
+    expect(isLogin(await browser.go(authorizeUrl(site)))).to.equal(true);
+  });
+
+  it('of one application leaves the others signed in', async () => {
+    const { browser, access_token, id_token } = await someTokens(node, site);
+    await browser.go(authorizeUrl(site, { client_id: 'other' }));
+    const page = await browser.go(`${site.issuer}/oauth/logout?${new URLSearchParams({ id_token_hint: id_token })}`);
+    await browser.submit(page, {});
+    expect((await introspect(node, site, access_token)).body).to.deep.equal({ active: false });
+    expect(
+      (await browser.go(authorizeUrl(site, { client_id: 'other', prompt: 'none' }))).url.searchParams.get('code'),
+    ).to.be.a('string');
+  });
+
+  describe('tells applications in the back channel', () => {
+    /** A site whose application listens at this port, and a node that delivers. */
+    async function told(port: number): Promise<{ at: TestNode; its: Site }> {
+      const at = await startNode({ publicUrl: node.url, background: true });
+      const its = await aSite(at, {
+        clients: [
+          { ...WEB, backchannelLogoutUri: `http://127.0.0.1:${port}/logout`, backchannelLogoutSessionRequired: true },
+        ],
+      });
+      return { at, its };
+    }
+    const outboxOf = (at: TestNode, its: Site) =>
+      at.house.db('outbox').where({ tenant_id: its.tenantId }).select('attempts', 'delivered_at', 'last_error');
+
+    it('while the person has their answer, though the application never gives one (OA53)', async () => {
+      const silent = await listening();
+      const { at, its } = await told(silent.port);
+      try {
+        const { browser, access_token } = await someTokens(at, its);
+        const page = await browser.go(`${its.issuer}/oauth/logout`);
+        expect((await browser.submit(page, { logout: 'yes' })).status).to.equal(200);
+        expect((await introspect(at, its, access_token)).body).to.deep.equal({ active: false });
+        await eventually('the call', () => silent.connections() > 0);
+        expect((await outboxOf(at, its))[0]).to.include({ delivered_at: null });
+      } finally {
+        await silent.close();
+        await at.stop();
+      }
+    });
+
+    for (const [what, answer] of [
+      ['is down', (socket: { destroy(): void }) => void socket.destroy()],
+      [
+        'redirects elsewhere',
+        'HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\nConnection: close\r\n\r\n',
+      ],
+      ['refuses', 'HTTP/1.1 500 No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n'],
+    ] as const)
+      it(`again later, when the application ${what} (OA53)`, async () => {
+        const listener = await listening(answering(answer as string));
+        const elsewhere = await listening((socket) => socket.end());
+        const { at, its } = await told(listener.port);
+        try {
+          const { browser } = await someTokens(at, its);
+          await browser.submit(await browser.go(`${its.issuer}/oauth/logout`), { logout: 'yes' });
+          await eventually('a first attempt', async () => ((await outboxOf(at, its))[0]?.attempts ?? 0) > 0);
+          expect((await outboxOf(at, its))[0]).to.include({ delivered_at: null });
+        } finally {
+          await listener.close();
+          await elsewhere.close();
+          await at.stop();
+        }
+      });
+  });
+
+  it('is not done by another method than its own (SE12)', async () => {
+    const { access_token } = await someTokens(node, site);
+    for (const headers of [{ 'x-http-method-override': 'DELETE' }, { 'x-method-override': 'POST' }] as Record<
+      string,
+      string
+    >[])
+      expect(
+        (await ask(node, 'GET', `${site.issuer}/oauth/revoke?token=${access_token}&_method=POST`, { headers })).status,
+      ).to.equal(404);
+    expect((await post(node, site, '/oauth/revoke', { token: access_token, _method: 'GET' }, {})).status).to.equal(400);
+    expect((await introspect(node, site, access_token)).body.active).to.equal(true);
+  });
+});
