@@ -64,27 +64,57 @@ async function signingKey(alg: 'RS256' | 'ES256') {
   return { ...(await exportJWK(privateKey)), use: 'sig', alg };
 }
 
+const CLIENTS: NonNullable<Configuration['clients']> = [
+  {
+    client_id: WEB.id,
+    client_secret: WEB.secret,
+    redirect_uris: [CALLBACK],
+    response_types: ['code'],
+    grant_types: ['authorization_code', 'refresh_token'],
+  },
+  {
+    client_id: ROBOT.id,
+    client_secret: ROBOT.secret,
+    redirect_uris: [],
+    response_types: [],
+    grant_types: ['client_credentials'],
+  },
+];
+
+const FEATURES: NonNullable<Configuration['features']> = {
+  devInteractions: { enabled: true },
+  pushedAuthorizationRequests: { enabled: true },
+  requestObjects: { enabled: true },
+  claimsParameter: { enabled: true },
+  clientCredentials: { enabled: true },
+  dPoP: { enabled: true },
+  introspection: {
+    enabled: true,
+    allowedPolicy: async (_ctx, client, token) => token.clientId === client.clientId,
+  },
+  jwtIntrospection: { enabled: true },
+  revocation: { enabled: true },
+  backchannelLogout: { enabled: true },
+  deviceFlow: { enabled: true },
+  resourceIndicators: {
+    enabled: true,
+    defaultResource: async (_ctx, _client, oneOf) => oneOf as never,
+    useGrantedResource: async () => true,
+    getResourceServerInfo: async (_ctx, resource) => {
+      const common = { scope: 'read write', audience: resource, accessTokenTTL: 900 };
+      if (resource === JWT_API) return { ...common, accessTokenFormat: 'jwt', jwt: { sign: { alg: 'RS256' } } };
+      if (resource === OPAQUE_API) return { ...common, accessTokenFormat: 'opaque' };
+      throw new errors.InvalidTarget();
+    },
+  },
+};
+
 async function configuration(): Promise<Configuration> {
   return {
     adapter: MemoryAdapter,
     jwks: { keys: [await signingKey('RS256'), await signingKey('ES256')] } as NonNullable<Configuration['jwks']>,
     cookies: { keys: ['a-key-for-the-cookies-of-the-bench'] },
-    clients: [
-      {
-        client_id: WEB.id,
-        client_secret: WEB.secret,
-        redirect_uris: [CALLBACK],
-        response_types: ['code'],
-        grant_types: ['authorization_code', 'refresh_token'],
-      },
-      {
-        client_id: ROBOT.id,
-        client_secret: ROBOT.secret,
-        redirect_uris: [],
-        response_types: [],
-        grant_types: ['client_credentials'],
-      },
-    ],
+    clients: CLIENTS,
     routes: {
       authorization: '/oauth/authorize',
       token: '/oauth/token',
@@ -103,33 +133,7 @@ async function configuration(): Promise<Configuration> {
     expiresWithSession: async (_ctx, source) => !source.scopes.has('offline_access'),
     rotateRefreshToken: true,
     extraTokenClaims: async () => ({ tid: '00000000-0000-7000-8000-000000000000' }),
-    features: {
-      devInteractions: { enabled: true },
-      pushedAuthorizationRequests: { enabled: true },
-      requestObjects: { enabled: true },
-      claimsParameter: { enabled: true },
-      clientCredentials: { enabled: true },
-      dPoP: { enabled: true },
-      introspection: {
-        enabled: true,
-        allowedPolicy: async (_ctx, client, token) => token.clientId === client.clientId,
-      },
-      jwtIntrospection: { enabled: true },
-      revocation: { enabled: true },
-      backchannelLogout: { enabled: true },
-      deviceFlow: { enabled: true },
-      resourceIndicators: {
-        enabled: true,
-        defaultResource: async (_ctx, _client, oneOf) => oneOf as never,
-        useGrantedResource: async () => true,
-        getResourceServerInfo: async (_ctx, resource) => {
-          const common = { scope: 'read write', audience: resource, accessTokenTTL: 900 };
-          if (resource === JWT_API) return { ...common, accessTokenFormat: 'jwt', jwt: { sign: { alg: 'RS256' } } };
-          if (resource === OPAQUE_API) return { ...common, accessTokenFormat: 'opaque' };
-          throw new errors.InvalidTarget();
-        },
-      },
-    },
+    features: FEATURES,
   };
 }
 

@@ -3,13 +3,14 @@ import { STATUS_CODES } from 'node:http';
 import Koa from 'koa';
 import { createContracts } from './api/contracts.ts';
 import { serveDocs } from './api/docs.ts';
-import { mountContracts } from './api/mount.ts';
-import { createCore } from './core.ts';
+import { type MountDeps, mountContracts } from './api/mount.ts';
+import { type Core, createCore } from './core.ts';
 import { ping } from './database/pool.ts';
 import type { House } from './house.ts';
 import { serveAssets } from './http/asset-routes.ts';
 import { createAssets } from './http/assets.ts';
 import { createClientAddress } from './http/client-address.ts';
+import { createDocuments } from './http/documents.ts';
 import { createErrorAnswers } from './http/error-answers.ts';
 import { createHealth } from './http/health.ts';
 import { createHostAllowlist } from './http/host-allowlist.ts';
@@ -35,82 +36,78 @@ export type AppOptions = {
 
 /** The whole house on one page: what is built from what, and which URL goes where, top to bottom. */
 export function createApp(house: House, options: AppOptions = {}) {
-  const { isDraining = () => false } = options;
   const { config, db, log, services, directory, metrics } = house;
   const texts = createTexts();
   const assets = createAssets();
   const page = createPage({ renderer: createRenderer({ texts, assets }), texts });
   const pages = createCorePages(page);
   const core = createCore(house, pages);
-  const hosts = createHostAllowlist({
-    publicUrl: config.PUBLIC_URL,
-    loopback: config.NODE_ENV !== 'production',
-    isKnownHost: async (host) => (await directory.byDomain(house.operator('hosts'), host)) !== undefined,
-  });
-  house.changes.on('tenant:', () => hosts.forget());
-
-  /** What a request of a person on our pages may do: read and write in the tenant of its issuer, as nobody yet. */
-  const callOf = (ctx: Koa.Context): TenantCall => {
-    const { tenant } = ctx.state['issuer'] as Issuer;
-    return {
-      db,
-      tenantId: tenant.id,
-      actor: { kind: 'anonymous' },
-      now: new Date(),
-      origin: (ctx.state as RequestFacts).origin,
-    };
-  };
-
-  const contracts = createContracts({ tokens: core.tokens, directory, publicHost: new URL(config.PUBLIC_URL).host });
-  const limiter = config.RATE_LIMITS ? createRateLimiter({ counters: house.counters, log }) : undefined;
+  const publicHost = new URL(config.PUBLIC_URL).host;
+  const contracts = createContracts({ tokens: core.tokens, directory, publicHost });
+  const clientOf = createClientAddress(config.TRUSTED_PROXIES, metrics.countGarbledForward);
+  const documents = createDocuments({ log, metrics, clientOf });
+  house.changes.on('tenant:', () => documents.forget());
 
   const app = new Koa();
   app.silent = true;
-  app.use(
-    createRequestLog({
-      log,
-      clientOf: createClientAddress(config.TRUSTED_PROXIES, metrics.countGarbledForward),
-      metrics,
-    }),
-  );
+  app.use(createRequestLog({ log, clientOf, metrics }));
   app.use(createSecurityHeaders(config.PUBLIC_URL));
   app.use(createErrorAnswers(log));
-  app.use(
-    createHealth({
-      version: VERSION,
-      pingDatabase: () => ping(db),
-      isMigrated: () => true,
-      isDraining,
-      metrics,
-      internalCidrs: config.INTERNAL_ALLOWED_CIDRS,
-    }),
-  );
-  app.use(hosts.middleware);
-  app.use(serveAssets(assets)); //                                                    /assets/…
-  app.use(serveDocs(contracts, { version: VERSION, publicUrl: config.PUBLIC_URL, assets })); //   /docs, /openapi…
-  app.use(
-    mountContracts(contracts, {
-      //                                              /api/v1/…
-      db,
-      log,
-      limiter,
-      services: { ...services, tokens: core.tokens },
-      internal: networks(config.INTERNAL_ALLOWED_CIDRS),
-      isSecure: config.PUBLIC_URL.startsWith('https:'),
-      onBug: options.onBug,
-    }),
-  );
-  app.use(
-    serveIssuers({
-      //                          /t/:tenant/… and /: our pages, then the certified core
-      db,
-      issuers: core.issuers,
-      errorPage: pages.error,
-      pages: interactionRoutes({ page, callOf, signIn: services.signIn, sessions: services.sessions }),
-    }),
-  );
+  // /health, /ready, /metrics: before the host allowlist, since probes ask by address
+  app.use(health(house, options.isDraining));
+  app.use(knownHosts(house));
+  // /assets/…
+  app.use(serveAssets(assets));
+  // /docs, /openapi…
+  app.use(serveDocs(contracts, { version: VERSION, publicUrl: config.PUBLIC_URL, assets }));
+  // /api/v1/…
+  app.use(mountContracts(contracts, { ...operationNeeds(house, core), onBug: options.onBug }));
+  // /t/:tenant/… and /: our pages, then the certified core
+  const { signIn, sessions, challenges } = services;
+  const ownPages = interactionRoutes({ page, callOf: (ctx) => visitorCall(house, ctx), signIn, sessions, challenges });
+  app.use(serveIssuers({ db, issuers: core.issuers, documents, errorPage: pages.error, pages: ownPages }));
   app.use(notFound(page));
-  return { app, core };
+  return { app, core, handler: documents.before(app.callback()) };
+}
+
+function health({ config, db, metrics }: House, isDraining = () => false): Koa.Middleware {
+  return createHealth({
+    version: VERSION,
+    pingDatabase: () => ping(db),
+    isMigrated: () => true,
+    isDraining,
+    metrics,
+    internalCidrs: config.INTERNAL_ALLOWED_CIDRS,
+  });
+}
+
+function knownHosts({ config, directory, changes, operator }: House): Koa.Middleware {
+  const hosts = createHostAllowlist({
+    publicUrl: config.PUBLIC_URL,
+    loopback: config.NODE_ENV !== 'production',
+    isKnownHost: async (host) => (await directory.byDomain(operator('hosts'), host)) !== undefined,
+  });
+  changes.on('tenant:', () => hosts.forget());
+  return hosts.middleware;
+}
+
+/** What the operations of the JSON contracts work with. */
+function operationNeeds({ config, db, log, services, counters }: House, { tokens }: Core): MountDeps {
+  return {
+    db,
+    log,
+    limiter: config.RATE_LIMITS ? createRateLimiter({ counters, log }) : undefined,
+    services: { ...services, tokens },
+    internal: networks(config.INTERNAL_ALLOWED_CIDRS),
+    isSecure: config.PUBLIC_URL.startsWith('https:'),
+  };
+}
+
+/** What a request of a person on our pages may do: read and write in the tenant of its issuer, as nobody yet. */
+function visitorCall({ db }: House, ctx: Koa.Context): TenantCall {
+  const { tenant } = ctx.state['issuer'] as Issuer;
+  const { origin } = ctx.state as RequestFacts;
+  return { db, tenantId: tenant.id, actor: { kind: 'anonymous' }, now: new Date(), origin };
 }
 
 /** Nothing has answered: a person gets a page, a program the code. */

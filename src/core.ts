@@ -58,9 +58,15 @@ export function createCore(house: House, pages: CorePages) {
     issuers,
     tokens,
     /** Delivers one queued logout (OIDC Back-Channel Logout 1.0). Throws when the relying party did not take it. */
-    async deliverLogout(tenantId: TenantId, about: { clientId: string; accountId: string; sid?: string | null }): Promise<void> {
+    async deliverLogout(
+      tenantId: TenantId,
+      about: { clientId: string; accountId: string; sid?: string | null },
+    ): Promise<void> {
       const issuer = await issuers.byTenant(tenantId);
-      if (issuer) await issuers.inScope(issuer, () => sendBackchannelLogout(issuer.provider, about.clientId, about.accountId, about.sid ?? undefined));
+      if (issuer)
+        await issuers.inScope(issuer, () =>
+          sendBackchannelLogout(issuer.provider, about.clientId, about.accountId, about.sid ?? undefined),
+        );
     },
   };
 }
@@ -68,7 +74,11 @@ export function createCore(house: House, pages: CorePages) {
 export type Core = ReturnType<typeof createCore>;
 
 /** Clients that register themselves are the only ones the core writes. */
-function registryOf({ clients }: Rooms, callOf: (tenant: DirectoryTenant) => TenantCall, forget: (tenantId: TenantId, clientId: string) => void) {
+function registryOf(
+  { clients }: Rooms,
+  callOf: (tenant: DirectoryTenant) => TenantCall,
+  forget: (tenantId: TenantId, clientId: string) => void,
+) {
   return {
     async save(tenant: DirectoryTenant, metadata: object) {
       await clients.saveRegistered(callOf(tenant), metadata as Record<string, unknown>);

@@ -10,8 +10,8 @@ import { createMetrics, type Metrics } from './http/metrics.ts';
 import type { OperatorCall } from './kernel/call.ts';
 import type { TenantId } from './kernel/ids.ts';
 import type { Log } from './kernel/log.ts';
-import { createMetadataValidator } from './oidc/metadata-validation.ts';
 import { masterKeys } from './master-key.ts';
+import { createMetadataValidator } from './oidc/metadata-validation.ts';
 
 /** Everything that stands before a request comes: the database, the rooms, and the news from other nodes. */
 export type House = {
@@ -67,7 +67,9 @@ export async function openHouse({ config, log, databaseUrl }: HouseOptions): Pro
     });
     const directory = createTenantDirectory({ tenantKeys: services.tenantKeys });
     const changes = createChanges({ address: databaseUrl, log });
-    changes.on('tenant:', (topic) => directory.forget(topic === undefined ? undefined : (topic.split(':')[1] as TenantId)));
+    changes.on('tenant:', (topic) =>
+      directory.forget(topic === undefined ? undefined : (topic.split(':')[1] as TenantId)),
+    );
     return { config, log, db, counters, databaseUrl, services, directory, egress, metrics, changes, operator, close };
   } catch (error) {
     await close();
@@ -78,6 +80,8 @@ export async function openHouse({ config, log, databaseUrl }: HouseOptions): Pro
 /** Row-level security is one of the locks between tenants; a role that it does not bind would open it unnoticed. */
 async function refuseExemptRole(config: Config, db: Knex): Promise<void> {
   if (config.NODE_ENV === 'production' && (await isExemptFromRowSecurity(db))) {
-    throw new Error('Refusing to start in production: the database role is a superuser or bypasses row-level security.');
+    throw new Error(
+      'Refusing to start in production: the database role is a superuser or bypasses row-level security.',
+    );
   }
 }

@@ -50,9 +50,9 @@ async function start(config: Config, log: Log, open: Step[]): Promise<void> {
   await applyAtStart(house);
 
   let draining = false;
-  const { app, core } = createApp(house, { isDraining: () => draining });
+  const { handler, core } = createApp(house, { isDraining: () => draining });
   const server = createHttpServer({
-    handler: app.callback(),
+    handler,
     log,
     publicUrl: config.PUBLIC_URL,
     dropped: house.metrics.countDroppedConnection,

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -9,9 +9,15 @@ import { BadConfiguration, loadConfig, SETTING_NAMES } from '../src/config.ts';
 const aKey = () => randomBytes(32).toString('base64url');
 const NO_FOLDER = join(tmpdir(), 'gatehouse-no-such-folder');
 
+const folders: string[] = [];
+after(() => {
+  for (const folder of folders) rmSync(folder, { recursive: true });
+});
+
 /** A folder of settings with one file. */
 function aFolder(name: string, content: string): string {
   const folder = mkdtempSync(join(tmpdir(), 'gatehouse-config-'));
+  folders.push(folder);
   writeFileSync(join(folder, name), content);
   return folder;
 }
@@ -119,20 +125,24 @@ describe('in production', () => {
     expect(loadConfig(PRODUCTION, NO_FOLDER).DEMO).to.equal(false);
   });
 
-  for (const [name, change] of [
-    ['GATEHOUSE_MASTER_KEY', { GATEHOUSE_MASTER_KEY: '' }],
-    ['GATEHOUSE_MASTER_KEY', { GATEHOUSE_MASTER_KEY: Buffer.alloc(32, 7).toString('base64url') }],
-    ['PASSWORD_PEPPER', { PASSWORD_PEPPER: PRODUCTION.GATEHOUSE_MASTER_KEY }],
-    ['DATABASE_URL', { DATABASE_URL: '' }],
-    ['DEMO', { DEMO: 'true' }],
-    ['DEBUG', { DEBUG: 'oidc-provider:*' }],
-    ['ADMIN_PASSWORD', { ADMIN_PASSWORD: 'changeme-changeme' }],
-    ['ADMIN_PASSWORD', { ADMIN_PASSWORD: 'too short' }],
-    ['PUBLIC_URL', { PUBLIC_URL: '' }],
-    ['PUBLIC_URL', { PUBLIC_URL: 'http://id.example.com' }],
-    ['PUBLIC_URL', { PUBLIC_URL: 'http://localhost.example.com' }],
+  for (const [title, name, change] of [
+    ['without a master key', 'GATEHOUSE_MASTER_KEY', { GATEHOUSE_MASTER_KEY: '' }],
+    ['with a master key that is not random', 'GATEHOUSE_MASTER_KEY', { GATEHOUSE_MASTER_KEY: 'Bwc'.padEnd(43, 'Bwc') }],
+    ['with the master key as its pepper', 'PASSWORD_PEPPER', { PASSWORD_PEPPER: PRODUCTION.GATEHOUSE_MASTER_KEY }],
+    ['on the embedded database', 'DATABASE_URL', { DATABASE_URL: '' }],
+    ['with the demonstration', 'DEMO', { DEMO: 'true' }],
+    ['with debug output', 'DEBUG', { DEBUG: 'oidc-provider:*' }],
+    ['with a default password', 'ADMIN_PASSWORD', { ADMIN_PASSWORD: 'changeme-changeme' }],
+    ['with a short password', 'ADMIN_PASSWORD', { ADMIN_PASSWORD: 'too short' }],
+    ['without a public URL', 'PUBLIC_URL', { PUBLIC_URL: '' }],
+    ['on plain http', 'PUBLIC_URL', { PUBLIC_URL: 'http://id.example.com' }],
+    [
+      'on plain http at a host that only begins like loopback',
+      'PUBLIC_URL',
+      { PUBLIC_URL: 'http://localhost.example.com' },
+    ],
   ] as const) {
-    it(`does not start with ${JSON.stringify(change)}`, () => {
+    it(`does not start ${title}`, () => {
       const mistakes = mistakesIn({ ...PRODUCTION, ...change });
       expect(mistakes).to.have.length(1);
       expect(mistakes[0]).to.match(new RegExp(`^${name}: `));

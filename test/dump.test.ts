@@ -65,6 +65,7 @@ describe('a dump of a running system', function () {
     const { registeredId: _, ...values } = live;
     const secrets = {
       ...values,
+      userCodeAsKept: live.userCode.replaceAll('-', ''),
       password: PASSWORD,
       clientSecret: WEB_SECRET,
       refreshMac: live.refresh.split('.')[2]!,

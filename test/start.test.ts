@@ -202,6 +202,21 @@ describe('npm start', function () {
       ]);
       expect(await Promise.all(nodes.map((node) => node.stop()))).to.deep.equal([0, 0]);
     });
+
+    it('does not start in production as a role that row-level security does not bind', async () => {
+      const [port] = await freePorts(1);
+      const node = startProcess({
+        NODE_ENV: 'production',
+        PORT: String(port),
+        PUBLIC_URL: 'https://id.example.com',
+        DATABASE_URL: database.superuserUrl,
+        GATEHOUSE_MASTER_KEY: randomBytes(32).toString('base64url'),
+        DATA_DIR: aDataDir(),
+      });
+      const [code] = await once(node.child, 'close');
+      expect(code).to.equal(70);
+      expect(node.printed()).to.include('bypasses row-level security');
+    });
   });
 });
 

@@ -54,7 +54,8 @@ describe('the views', () => {
 
   it('use every text there is', () => {
     const source = [...pages, ...parts].map(textOf).join('\n') + readFileSync('src/http/render.ts', 'utf8');
-    const composed = /^(scope|claim|problem|error\.\w+|device_done|new_password|language)\./;
+    const composed =
+      /^(scope|claim|problem|error\.\w+|device_done|new_password|language|factor\.(totp|backup_code)|enrol_totp)\./;
     expect(english.filter((key) => !source.includes(`'${key}'`) && !composed.test(key))).to.deep.equal([]);
   });
 

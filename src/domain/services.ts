@@ -6,6 +6,9 @@ import { createApiService } from './apis/api-service.ts';
 import { createAuditService } from './audit/audit-service.ts';
 import { createBlueprintService } from './blueprint/blueprint-service.ts';
 import { createClientService, type ValidateMetadata } from './clients/client-service.ts';
+import { createChallengeService } from './factors/challenge-service.ts';
+import { createCodeThrottle } from './factors/code-throttle.ts';
+import { createFactorService } from './factors/factor-service.ts';
 import { createSigningKeyService } from './keys/signing-key-service.ts';
 import { createTenantKeyService } from './keys/tenant-key-service.ts';
 import { createBreachCheck, type FetchText } from './passwords/breach-check.ts';
@@ -15,7 +18,8 @@ import { createPasswordService } from './passwords/password-service.ts';
 import { createPasswordTransfer } from './passwords/password-transfer.ts';
 import { createSessionService } from './sessions/session-service.ts';
 import { createDeviceCookies } from './sign-in/device-cookie.ts';
-import { createSignIn, type SignInEnd } from './sign-in/sign-in-service.ts';
+import type { SignInEnd } from './sign-in/progress.ts';
+import { createSignIn } from './sign-in/sign-in-service.ts';
 import { createThrottle } from './sign-in/throttle.ts';
 import type { Tokens } from './sign-in/tokens.ts';
 import { createTenantService } from './tenants/tenant-service.ts';
@@ -72,7 +76,11 @@ export function createServices({
   const users = createUserService({ audit, access, sessions, passwords });
   const apis = createApiService({ audit });
   const clients = createClientService({ audit, tenantKeys, grants: sessions, validateMetadata });
+  const factors = createFactorService({ keys: tenantKeys, sessions, audit });
+  const challenges = createChallengeService({ factors, throttle: createCodeThrottle({ counters }), audit });
   const signIn = createSignIn({
+    factors,
+    challenges,
     passwords,
     throttle,
     devices,
@@ -81,7 +89,21 @@ export function createServices({
     platformTenant,
     onEnd: onSignIn,
   });
-  const rooms = { audit, tenantKeys, signingKeys, access, tenants, sessions, passwords, users, apis, clients, signIn };
+  const rooms = {
+    audit,
+    tenantKeys,
+    signingKeys,
+    access,
+    tenants,
+    sessions,
+    passwords,
+    users,
+    apis,
+    clients,
+    factors,
+    challenges,
+    signIn,
+  };
   return { ...rooms, blueprint: createBlueprintService({ ...rooms, passwordTransfer: createPasswordTransfer() }) };
 }
 

@@ -93,7 +93,7 @@ export function createHostAllowlist(deps: {
 }
 
 /** The value of the one Host header; Node itself would take the first of several. */
-function onlyHost(request: IncomingMessage): string | undefined {
+export function onlyHost(request: IncomingMessage): string | undefined {
   let host: string | undefined;
   const { rawHeaders } = request;
   for (let index = 0; index < rawHeaders.length; index += 2) {

@@ -27,6 +27,9 @@ type Form = { action: string; csrf: string; problem?: Problem | undefined };
 /** A form that the OIDC core answers: `formAction` and `xsrf` are those of the form that it hands over. */
 type CoreForm = { formAction: string; xsrf: string; problem?: Problem | undefined };
 
+/** A second factor that is typed. */
+export type CodeFactor = 'totp' | 'backup_code';
+
 /** What each view of `views/` needs. Fields and buttons that a form sends stand behind it. */
 export type Pages = {
   /** Sends `identifier`, `password`, `remember` (`1` or absent) and `action`: `login`, `cancel`, `passkey`, `provider:<id>`. */
@@ -90,6 +93,25 @@ export type Pages = {
     minLength: number;
     cancellable?: boolean | undefined;
   };
+  /** Sends `factor`, `code`, `remember_device` (`1` or absent) and `action`: `verify`, `use:<other>`, `cancel`. */
+  factor: Form & {
+    account: ShownAccount;
+    factor: CodeFactor;
+    others: readonly CodeFactor[];
+    /** For how long this browser can be remembered; 0: not at all. */
+    rememberDays: number;
+    cancellable?: boolean | undefined;
+  };
+  /** Sends `code` and `action`: `enrol`, `cancel`. `qrCode` is a `data:image/png`, `secret` the same to type (base 32). */
+  'enrol-totp': Form & {
+    account: ShownAccount;
+    reason: 'required' | 'chosen';
+    secret: string;
+    qrCode: string;
+    cancellable?: boolean | undefined;
+  };
+  /** Sends `action`: `seen`. The codes are shown this once. */
+  'backup-codes': Form & { codes: readonly string[] };
   /** What stands at an issuer's own address. */
   home: { docsUrl?: string | undefined; discoveryUrl?: string | undefined };
   'not-found': { homeUrl?: string | undefined };
@@ -112,6 +134,9 @@ const EVERY_VIEW: Record<View, true> = {
   error: true,
   expired: true,
   'new-password': true,
+  factor: true,
+  'enrol-totp': true,
+  'backup-codes': true,
   home: true,
   'not-found': true,
   busy: true,

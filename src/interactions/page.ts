@@ -39,7 +39,13 @@ function languageOf(ctx: Koa.Context, texts: Texts, issuer: Issuer | undefined):
   const { lang } = ctx.query;
   const chosen = typeof lang === 'string' ? lang : undefined;
   if (chosen !== undefined && texts.isLanguage(chosen)) {
-    ctx.cookies.set(LANGUAGE_COOKIE, chosen, { httpOnly: true, sameSite: 'lax', path: '/', maxAge: YEAR, signed: false });
+    ctx.cookies.set(LANGUAGE_COOKIE, chosen, {
+      httpOnly: true,
+      sameSite: 'lax',
+      path: '/',
+      maxAge: YEAR,
+      signed: false,
+    });
   }
   return texts.forLanguage({
     // What a person chose stays chosen, also when an application asks for another language on the next page.

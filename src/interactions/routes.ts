@@ -3,10 +3,16 @@ import { errors } from 'oidc-provider';
 import type { Origin } from '../kernel/call.ts';
 import { Failure } from '../kernel/failure.ts';
 import type { Issuer } from '../oidc/issuers.ts';
-import { showAccount, postAccount } from './account.ts';
+import { postAccount, showAccount } from './account.ts';
 import { postConsent, showConsent } from './consent.ts';
-import { type InteractionStep, loadInteraction, readInteractionForm } from './interaction.ts';
+import { afterBackupCodes, postEnrolment } from './enrolment.ts';
+import { postFactor } from './factor.ts';
+import { goOn, showPending } from './go-on.ts';
+import { finish, type InteractionStep, loadInteraction, readInteractionForm } from './interaction.ts';
 import { type LoginTools, postLogin, showLogin } from './login.ts';
+import { postNewPassword } from './new-password.ts';
+import { pendingOf } from './pending.ts';
+import { showStepUp } from './step-up.ts';
 
 const INTERACTION = /^\/interaction\/([\w-]{16,64})$/;
 
@@ -40,7 +46,9 @@ export function interactionRoutes(tools: LoginTools): Koa.Middleware {
 async function show(ctx: Koa.Context, step: InteractionStep, tools: LoginTools): Promise<void> {
   switch (step.details.prompt.name) {
     case 'login':
-      return showLogin(ctx, step, tools);
+      return showPendingOr(ctx, step, tools);
+    case 'mfa':
+      return showStepUp(ctx, step, tools);
     case 'select_account':
       return showAccount(ctx, step, tools);
     case 'consent':
@@ -50,19 +58,64 @@ async function show(ctx: Koa.Context, step: InteractionStep, tools: LoginTools):
   }
 }
 
+/** A page that was loaded again shows the step that waits, not the first. */
+async function showPendingOr(ctx: Koa.Context, step: InteractionStep, tools: LoginTools): Promise<void> {
+  const pending = pendingOf(step);
+  if (!pending) return showLogin(ctx, step, tools);
+  if (pending.kind === 'backup-codes') return goOn(ctx, step, afterBackupCodes(step, pending), pending.remember, tools);
+  return showPending(ctx, step, pending, tools).catch((error: unknown) => beginAnew(ctx, step, error, tools));
+}
+
 async function post(ctx: Koa.Context, step: InteractionStep, tools: LoginTools): Promise<void> {
   const form = await readInteractionForm(ctx, step);
   const action = form['action'];
+  if (action === 'cancel')
+    return finish(ctx, step, { error: 'access_denied', error_description: 'The user cancelled.' });
   // "Not you?" leads from any step to the login form, and what it posts is a login.
-  if (action === 'login' || action === 'save' || action === 'cancel') return postLogin(ctx, step, form, tools);
+  if (action === 'login') {
+    const outcome = await postLogin(ctx, step, form, tools);
+    return outcome && goOn(ctx, step, outcome, form['remember'] !== undefined, tools);
+  }
+  if (action !== undefined && LATER.test(action)) return postLater(ctx, step, form, tools);
   switch (step.details.prompt.name) {
     case 'select_account':
       return postAccount(ctx, step, form, tools);
     case 'consent':
       return postConsent(ctx, step, form);
     default:
-      return showLogin(ctx, step, tools);
+      return show(ctx, step, tools);
   }
+}
+
+/** Buttons of the steps after the password: a new one, a factor, another factor, an enrolment, the codes were seen. */
+const LATER = /^(save|verify|use:\w+|enrol|seen)$/;
+
+/** A step after the password. When it has ended meanwhile, the sign-in begins anew. */
+async function postLater(
+  ctx: Koa.Context,
+  step: InteractionStep,
+  form: Record<string, string | undefined>,
+  tools: LoginTools,
+): Promise<void> {
+  const pending = pendingOf(step);
+  if (!pending) return show(ctx, step, tools);
+  const { remember, kind } = pending;
+  try {
+    let outcome = kind === 'backup-codes' ? afterBackupCodes(step, pending) : undefined;
+    if (kind === 'factor') outcome = await postFactor(ctx, step, form, pending, tools);
+    if (kind === 'enrol-factor') outcome = await postEnrolment(ctx, step, form, pending, tools);
+    if (kind === 'new-password') outcome = await postNewPassword(ctx, step, form, pending, tools);
+    if (outcome) await goOn(ctx, step, outcome, remember, tools);
+  } catch (error) {
+    await beginAnew(ctx, step, error, tools);
+  }
+}
+
+/** What was proven so far counts no more: the password comes first again, or the next question of a step-up. */
+async function beginAnew(ctx: Koa.Context, step: InteractionStep, error: unknown, tools: LoginTools): Promise<void> {
+  if (!(error instanceof Failure) || !['challenge_ended', 'sign_in_expired'].includes(error.code)) throw error;
+  if (step.details.prompt.name === 'mfa' && error.code === 'challenge_ended') return showStepUp(ctx, step, tools);
+  await showLogin(ctx, step, tools, { problem: error.code, status: 401 });
 }
 
 /** Somebody opened the issuer's address itself. */
@@ -79,13 +132,21 @@ function keepTypedCode(ctx: Koa.Context): void {
 }
 
 function answerProblem(ctx: Koa.Context, error: unknown, { page }: LoginTools): void {
-  if (error instanceof errors.SessionNotFound) return page(ctx, 'expired', {}, 400);
+  if (error instanceof errors.SessionNotFound) {
+    page(ctx, 'expired', {}, 400);
+    return;
+  }
   if (!(error instanceof Failure)) throw error;
   if (error.code === 'busy') {
     ctx.set('retry-after', '1');
-    return page(ctx, 'busy', { retryAfterSeconds: 1 }, 503);
+    page(ctx, 'busy', { retryAfterSeconds: 1 }, 503);
+    return;
   }
   const status = { forbidden: 403, too_large: 413, unsupported_media: 415 }[error.code as string] ?? 400;
-  page(ctx, 'error', { reason: status === 403 ? 'forbidden' : 'request', requestId: (ctx.state['origin'] as Origin).requestId }, status);
+  page(
+    ctx,
+    'error',
+    { reason: status === 403 ? 'forbidden' : 'request', requestId: (ctx.state['origin'] as Origin).requestId },
+    status,
+  );
 }
-

@@ -49,6 +49,7 @@ export const FAILURES = {
   refresh_invalid: 'The refresh token is not valid.',
   refresh_replay: 'The refresh token was used before. Its session has ended.',
   session_not_found: 'There is no such session.',
+  token_invalid: 'The link or code is not valid, or not any more.',
   // Access
   role_not_found: 'There is no such role.',
   role_taken: 'There is already a role of this name.',

@@ -10,10 +10,29 @@ export type ApiId = Branded<'api'>;
 export type SessionId = Branded<'session'>;
 export type FactorId = Branded<'factor'>;
 export type ChallengeId = Branded<'challenge'>;
+export type EmailTokenId = Branded<'email-token'>;
 
-/** A new UUIDv7 (RFC 9562 §5.7): 48 bits of milliseconds first, so that rows of one moment lie together in an index. */
+/** The moment of the latest id, as its first 48 bits are written, and how many there were in it before. */
+let moment = '';
+let before = 0;
+
+/**
+ * A new UUIDv7 (RFC 9562 §5.7): 48 bits of milliseconds, a count of 12 bits within them, 62 random bits. Each is greater
+ * than all that this process made before (§6.2, method 1): rows of one moment lie together in an index, and the lines of
+ * an audit trail stay in the order in which they were written.
+ */
 export function newId<Id extends string>(): Id {
-  return randomUUIDv7() as Id;
+  const fresh = randomUUIDv7();
+  const now = fresh.slice(0, 13);
+  if (now > moment) [moment, before] = [now, 0];
+  else if (before < 0xfff) before += 1;
+  else [moment, before] = [momentAfter(moment), 0];
+  return `${moment}-7${before.toString(16).padStart(3, '0')}${fresh.slice(18)}` as Id;
+}
+
+function momentAfter(one: string): string {
+  const next = (Number.parseInt(one.replace('-', ''), 16) + 1).toString(16).padStart(12, '0');
+  return `${next.slice(0, 8)}-${next.slice(8)}`;
 }
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;

@@ -1,4 +1,4 @@
-/** Every limit of the house, in one place. `test/limits.test.ts` says of each where it is shown to hold. Units stand in the names. */
+/** Every limit of the house, in one place; units stand in the names. `test/limits.test.ts` knows where each is shown. */
 export const LIMITS = {
   // HTTP
   jsonBodyBytes: 64 * 1024,
@@ -69,6 +69,24 @@ export const LIMITS = {
   rememberedDevices: 20,
   mfaRoles: 20,
   recentProofSeconds: 600,
+  // Letters and recovery
+  recoverySeconds: 1_800,
+  verifyEmailSeconds: 86_400,
+  emailCodeTries: 5,
+  recoveriesOfEmail: 3,
+  recoveriesOfAddress: 30,
+  recoveryTriesOfAddress: 60,
+  recoveryWindowSeconds: 3_600,
+  recoveryAccounts: 5,
+  emailTokenChars: 128,
+  smtpUserChars: 256,
+  smtpPasswordChars: 512,
+  smtpConnectMs: 5_000,
+  smtpSilenceMs: 10_000,
+  smtpLetterMs: 20_000,
+  smtpPauseMs: 15_000,
+  smtpHosts: 1_000,
+  mailboxLetters: 100,
   // Egress
   egressTimeoutMs: 5_000,
   egressBodyBytes: 256 * 1024,
@@ -80,6 +98,7 @@ export const LIMITS = {
   tenants: 20_000,
   unknownTenants: 10_000,
   clients: 20_000,
+  documents: 10_000,
   knownHosts: 20_000,
   unknownHosts: 10_000,
   // OAuth

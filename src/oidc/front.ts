@@ -2,6 +2,7 @@ import type { Knex } from 'knex';
 import type Koa from 'koa';
 import compose from 'koa-compose';
 import { errors, type KoaContextWithOIDC } from 'oidc-provider';
+import type { Documents } from '../http/documents.ts';
 import type { Origin } from '../kernel/call.ts';
 import { sha256 } from '../kernel/secret.ts';
 import type { CorePages } from './features.ts';
@@ -17,13 +18,19 @@ const WELL_KNOWN_BELOW = /^\/\.well-known\/(openid-configuration|oauth-authoriza
 const DISCOVERY_AGE = 300;
 const JWKS_AGE = 3_600;
 
-export type FrontOptions = { db: Knex; issuers: Issuers; errorPage: CorePages['error']; pages: Koa.Middleware };
+export type FrontOptions = {
+  db: Knex;
+  issuers: Issuers;
+  documents: Documents;
+  errorPage: CorePages['error'];
+  pages: Koa.Middleware;
+};
 
 /**
  * Everything that belongs to an issuer: its documents, our pages, and the core for the rest. Requests that name no
  * tenant go on to whoever comes next.
  */
-export function serveIssuers({ db, issuers, pages, errorPage }: FrontOptions): Koa.Middleware {
+export function serveIssuers({ db, issuers, documents, pages, errorPage }: FrontOptions): Koa.Middleware {
   const stacks = new WeakMap<Issuer, Koa.Middleware>();
   const stackOf = (issuer: Issuer): Koa.Middleware => {
     const stack = stacks.get(issuer) ?? mounted(compose([pages, issuer.run]), issuer.mount);
@@ -31,15 +38,25 @@ export function serveIssuers({ db, issuers, pages, errorPage }: FrontOptions): K
     return stack;
   };
 
+  function document(ctx: Koa.Context, age: number, content: Parameters<Documents['answer']>[1]): void {
+    ctx.set('access-control-allow-origin', '*');
+    ctx.set('cross-origin-resource-policy', 'cross-origin');
+    ctx.set('cache-control', `public, max-age=${age}`);
+    ctx.type = 'application/json';
+    documents.answer(ctx, content);
+  }
+
   return async (ctx, next) => {
     moveWellKnown(ctx);
+    const generation = documents.generation();
     const issuer = await issuers.resolve(ctx.host, ctx.path);
     if (!issuer) return next();
     const path = ctx.path.slice(issuer.mount.length);
     if (ctx.method === 'GET' || ctx.method === 'HEAD') {
       if (path === '/.well-known/openid-configuration' || path === '/.well-known/oauth-authorization-server')
-        return document(ctx, issuer.discovery, DISCOVERY_AGE);
-      if (path === '/.well-known/jwks.json') return document(ctx, issuer.jwks, JWKS_AGE);
+        return document(ctx, DISCOVERY_AGE, { body: issuer.discovery, route: path, generation });
+      if (path === '/.well-known/jwks.json')
+        return document(ctx, JWKS_AGE, { body: issuer.jwks, route: path, generation });
     }
     bindCookies(ctx, issuer);
     ctx.state['issuer'] = issuer;
@@ -62,14 +79,6 @@ export function serveIssuers({ db, issuers, pages, errorPage }: FrontOptions): K
 function moveWellKnown(ctx: Koa.Context): void {
   const [, name, mount] = WELL_KNOWN_BELOW.exec(ctx.path) ?? [];
   if (name && mount) ctx.path = `${mount}/.well-known/${name}`;
-}
-
-function document(ctx: Koa.Context, body: Buffer, age: number): void {
-  ctx.set('access-control-allow-origin', '*');
-  ctx.set('cross-origin-resource-policy', 'cross-origin');
-  ctx.set('cache-control', `public, max-age=${age}`);
-  ctx.type = 'application/json';
-  ctx.body = body;
 }
 
 /**

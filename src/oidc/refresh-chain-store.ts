@@ -1,4 +1,5 @@
 import { type Adapter, type AdapterPayload, errors } from 'oidc-provider';
+import { createLookup } from '../database/lookup.ts';
 import { prepared } from '../database/pool.ts';
 import type { TenantId } from '../kernel/ids.ts';
 import { rememberGrant } from './grant-model-store.ts';
@@ -42,6 +43,8 @@ type Row = State & {
   session_payload: AdapterPayload | null;
   session_seen_at: Date | null;
 };
+
+const find = createLookup<Row>(FIND, ['uuid', 'text']);
 
 export type RefreshSettings = {
   key: Buffer;
@@ -96,7 +99,7 @@ export function refreshChainStore(
       const value = decodeRefreshValue(key, token);
       if (!value) return undefined;
       const scope = currentScope();
-      const [row] = await prepared<Row>(scope.db, FIND, [tenantId, value.chain]);
+      const row = await find(scope.db, [tenantId, value.chain]);
       if (!row) return undefined;
       rememberGrant(row.grant_id, row.grant_payload);
       if (row.session_uid && row.session_payload)

@@ -1,7 +1,7 @@
-import type { Core } from '../core.ts';
 import { Failure } from '../kernel/failure.ts';
 import type { TenantId } from '../kernel/ids.ts';
 import { LIMITS } from '../kernel/limits.ts';
+import type { Issuers } from './issuers.ts';
 
 /**
  * A token with which applications register themselves at a tenant (RFC 7591 §3), for `seconds` (a week) and as often as
@@ -11,7 +11,7 @@ import { LIMITS } from '../kernel/limits.ts';
  *   `registration.dynamicClients`)
  */
 export async function issueInitialAccessToken(
-  { issuers }: Pick<Core, 'issuers'>,
+  { issuers }: { issuers: Pick<Issuers, 'byTenant' | 'inScope'> },
   tenantId: TenantId,
   seconds: number = LIMITS.initialAccessTokenSeconds,
 ): Promise<string> {

@@ -1,4 +1,5 @@
 import { type Adapter, type AdapterPayload, errors, Provider } from 'oidc-provider';
+import { createLookup } from '../database/lookup.ts';
 import { prepared } from '../database/pool.ts';
 import type { TenantId } from '../kernel/ids.ts';
 import { sha256 } from '../kernel/secret.ts';
@@ -41,6 +42,8 @@ type Row = {
 };
 type Authorizations = Record<string, object>;
 
+const find = createLookup<Row>(FIND, ['uuid', 'bytea', 'text']);
+
 export const sessionRow = (uid: string) => `Session:${uid}`;
 
 /**
@@ -52,7 +55,7 @@ export function sessionModelStore(tenantId: TenantId): Adapter {
     async find(id) {
       const { db } = currentScope();
       const clientId = clientOfRequest();
-      const [row] = await prepared<Row>(db, FIND, [tenantId, sha256(id), clientId]);
+      const row = await find(db, [tenantId, sha256(id), clientId]);
       if (!row) return undefined;
       const grantId = (row.payload['authorizations'] as Record<string, { grantId?: string }> | undefined)?.[clientId]
         ?.grantId;

@@ -1,4 +1,5 @@
 import { type Adapter, type AdapterPayload, errors } from 'oidc-provider';
+import { createLookup } from '../database/lookup.ts';
 import { prepared } from '../database/pool.ts';
 import type { TenantId } from '../kernel/ids.ts';
 import { LIMITS } from '../kernel/limits.ts';
@@ -56,6 +57,8 @@ type Row = {
   session_seen_at: Date | null;
 };
 
+const find = createLookup<Row>(FIND, ['uuid', 'text', 'bytea']);
+
 /** The keys of a tenant that its tokens need. */
 export type TokenKeys = { seal: Buffer; userCode: Buffer };
 
@@ -101,8 +104,7 @@ export function tokenModelStore(tenantId: TenantId, model: string, keys: TokenKe
       const { db, standIn } = currentScope();
       if (standIn?.id === value) return standIn.model === model ? standIn.payload : undefined;
       if (!value.startsWith(PREFIXES[model]!)) return undefined;
-      const [row] = await prepared<Row>(db, FIND, [tenantId, model, sha256(value)]);
-      return read(row, value);
+      return read(await find(db, [tenantId, model, sha256(value)]), value);
     },
     async findByUserCode(userCode) {
       const { db } = currentScope();

@@ -26,7 +26,7 @@ function poisoned<T>(data: T, poison: string): T {
   if (typeof data === 'string') return poison as T;
   if (Array.isArray(data)) return data.map((item) => poisoned(item, poison)) as T;
   if (typeof data !== 'object' || data === null || data instanceof Date) return data;
-  const kept = new Set(['outcome', 'reason']);
+  const kept = new Set(['outcome', 'reason', 'factor', 'others']);
   return Object.fromEntries(
     Object.entries(data).map(([key, value]) => [key, kept.has(key) ? value : poisoned(value, poison)]),
   ) as T;

@@ -22,6 +22,37 @@ const NATIVE = {
   redirectUris: ['http://127.0.0.1/cb', 'com.example.app:/cb'],
 } as const;
 
+/** What is not the redirect URI of a client, however much it looks like one. */
+const EVIL = [
+  `${CALLBACK}/more`,
+  `${CALLBACK}/`,
+  `${CALLBACK}/../cb`,
+  'http://localhost:4000/x/../cb',
+  'http://localhost:4000/%2e%2e/cb',
+  'http://localhost:4000/c%62',
+  'https://APP.example/cb',
+  'https://app.example/CB',
+  'https://good@app.example/cb',
+  'https://app.example@evil.test/cb',
+  'https://app.example.evil.test/cb',
+  'https://app.example/cb#x',
+  'https://app.example/cb?x=1',
+  'https://app.example/cb?',
+  'https://app.example\\@evil.test/cb',
+  'https://app.example/cb\t',
+  'https://app.example/cb\r\nSet-Cookie:%20a=b',
+  'https://аpp.example/cb',
+  'https://app.example:8443/cb',
+  'https://app.example:443/cb',
+  'http://app.example/cb',
+  'http://localhost:4001/cb',
+  '//app.example/cb',
+  '/cb',
+  'javascript:alert(1)',
+  'data:text/html,x',
+  'http://127.0.0.1:4000/cb',
+];
+
 describe('authorization requests', () => {
   let node: TestNode;
   let site: Site;
@@ -65,37 +96,8 @@ describe('authorization requests', () => {
     });
   }
 
-  const evil = [
-    `${CALLBACK}/more`,
-    `${CALLBACK}/`,
-    `${CALLBACK}/../cb`,
-    'http://localhost:4000/x/../cb',
-    'http://localhost:4000/%2e%2e/cb',
-    'http://localhost:4000/c%62',
-    'https://APP.example/cb',
-    'https://app.example/CB',
-    'https://good@app.example/cb',
-    'https://app.example@evil.test/cb',
-    'https://app.example.evil.test/cb',
-    'https://app.example/cb#x',
-    'https://app.example/cb?x=1',
-    'https://app.example/cb?',
-    'https://app.example\\@evil.test/cb',
-    'https://app.example/cb\t',
-    'https://app.example/cb\r\nSet-Cookie:%20a=b',
-    'https://аpp.example/cb',
-    'https://app.example:8443/cb',
-    'https://app.example:443/cb',
-    'http://app.example/cb',
-    'http://localhost:4001/cb',
-    '//app.example/cb',
-    '/cb',
-    'javascript:alert(1)',
-    'data:text/html,x',
-    'http://127.0.0.1:4000/cb',
-  ];
   it('ends on a page of ours for every redirect URI that is not one of the client to the character (OA10)', async () => {
-    for (const uri of evil) {
+    for (const uri of EVIL) {
       const { left, status, headers } = await answerTo({ redirect_uri: uri });
       expect({ uri: JSON.stringify(uri), left, status, location: headers.get('location') }).to.deep.equal({
         uri: JSON.stringify(uri),

@@ -133,8 +133,8 @@ describe('what one node does', () => {
       ).body.scope;
     expect(await scopeOf()).to.equal('read');
     const { apis } = here.house.services;
-    const { items } = await apis.list(site.call);
-    await apis.update(site.call, items[0]!.id, { scopes: ['write'] });
+    const [api] = await apis.list(site.call);
+    await apis.update(site.call, api!.id, { scopes: ['write'] });
     await obeyed('the scope to be gone', async () => (await scopeOf()) !== 'read');
   });
 });

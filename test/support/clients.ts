@@ -1,6 +1,6 @@
 import * as openid from 'openid-client';
-import { CALLBACK, fetchAt, type Site, type TestNode, WEB_SECRET } from './node.ts';
 import { aBrowser } from './browser.ts';
+import { CALLBACK, fetchAt, type Site, type TestNode, WEB_SECRET } from './node.ts';
 
 /** openid-client, set up for a tenant as any application would. */
 export async function configured(
@@ -21,10 +21,19 @@ export async function configured(
   return config;
 }
 
-export type CodeRequest = { scope?: string; resource?: string; redirectUri?: string; more?: Record<string, string>; par?: boolean };
+export type CodeRequest = {
+  scope?: string;
+  resource?: string;
+  redirectUri?: string;
+  more?: Record<string, string>;
+  par?: boolean;
+};
 
 /** An authorization request with PKCE, and what is needed to redeem its code. */
-export async function authorization(config: openid.Configuration, { scope = 'openid', resource, redirectUri = CALLBACK, more = {}, par = false }: CodeRequest = {}) {
+export async function authorization(
+  config: openid.Configuration,
+  { scope = 'openid', resource, redirectUri = CALLBACK, more = {}, par = false }: CodeRequest = {},
+) {
   const verifier = openid.randomPKCECodeVerifier();
   const state = openid.randomState();
   const parameters = {
@@ -36,12 +45,30 @@ export async function authorization(config: openid.Configuration, { scope = 'ope
     ...(resource && { resource }),
     ...more,
   };
-  const url = par ? await openid.buildAuthorizationUrlWithPAR(config, parameters) : openid.buildAuthorizationUrl(config, parameters);
-  return { url, redeem: (back: URL, extra?: openid.AuthorizationCodeGrantOptions) => openid.authorizationCodeGrant(config, back, { pkceCodeVerifier: verifier, expectedState: state }, undefined, extra), verifier, state };
+  const url = par
+    ? await openid.buildAuthorizationUrlWithPAR(config, parameters)
+    : openid.buildAuthorizationUrl(config, parameters);
+  return {
+    url,
+    redeem: (back: URL, extra?: openid.AuthorizationCodeGrantOptions) =>
+      openid.authorizationCodeGrant(
+        config,
+        back,
+        { pkceCodeVerifier: verifier, expectedState: state },
+        undefined,
+        extra,
+      ),
+    verifier,
+    state,
+  };
 }
 
 /** Signs the site's user in with a browser of its own and gives the tokens of the client. */
-export async function signedIn(node: TestNode, site: Site, request: CodeRequest & { clientId?: string; secret?: string } = {}) {
+export async function signedIn(
+  node: TestNode,
+  site: Site,
+  request: CodeRequest & { clientId?: string; secret?: string } = {},
+) {
   const config = await configured(node, site, request.clientId, request.secret);
   const browser = aBrowser(node);
   const { url, redeem } = await authorization(config, request);

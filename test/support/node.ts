@@ -54,8 +54,8 @@ export async function startNode({
   const log = createLog({ level: config.LOG_LEVEL, name: 'test', to: { write: (line) => void logged.push(line) } });
   const house = await openHouse({ config, log, databaseUrl: database ?? databaseUrl() });
   await prepareInstallation(house);
-  const { app, core } = createApp(house);
-  const server = createHttpServer({ handler: app.callback(), log, publicUrl: config.PUBLIC_URL });
+  const { handler, core } = createApp(house);
+  const server = createHttpServer({ handler, log, publicUrl: config.PUBLIC_URL });
   await server.listen(port, '127.0.0.1');
   await house.changes.start();
   const jobs = background ? createBackground(house, core) : undefined;

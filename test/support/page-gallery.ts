@@ -15,6 +15,10 @@ const LOGO = `data:image/svg+xml;base64,${Buffer.from(
   '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 48 48"><rect width="48" height="48" fill="#0f766e"/><path d="M14 30a10 10 0 0 1 20 0M24 12v8M13 17l5 5M35 17l-5 5M10 34h28" fill="none" stroke="#fff" stroke-width="3" stroke-linecap="round"/></svg>',
 ).toString('base64')}`;
 
+/** What a QR code is to the layout: a square picture. */
+const QR =
+  'data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNkYAAAAAYAAjCB0C8AAAAASUVORK5CYII=';
+
 const harbour: ShownClient = {
   name: 'Harbour Books',
   logoUrl: LOGO,
@@ -127,6 +131,52 @@ export const SAMPLES: readonly Sample[] = [
     },
   },
   { name: 'home', view: 'home', data: { docsUrl: '/docs', discoveryUrl: '/.well-known/openid-configuration' } },
+  {
+    name: 'factor',
+    view: 'factor',
+    data: { ...form, account, factor: 'totp', others: ['backup_code'], rememberDays: 30, cancellable: true },
+  },
+  {
+    name: 'factor-problem',
+    view: 'factor',
+    data: {
+      ...form,
+      account,
+      factor: 'backup_code',
+      others: ['totp'],
+      rememberDays: 0,
+      problem: { code: 'factor_wrong' },
+    },
+  },
+  {
+    name: 'enrol-totp',
+    view: 'enrol-totp',
+    data: {
+      ...form,
+      account,
+      reason: 'required',
+      secret: 'GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ',
+      qrCode: QR,
+      cancellable: true,
+    },
+  },
+  {
+    name: 'enrol-totp-problem',
+    view: 'enrol-totp',
+    data: {
+      ...form,
+      account,
+      reason: 'chosen',
+      secret: 'GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ',
+      qrCode: QR,
+      problem: { code: 'factor_wrong' },
+    },
+  },
+  {
+    name: 'backup-codes',
+    view: 'backup-codes',
+    data: { ...form, codes: Array.from({ length: 10 }, (_, n) => `7K3F${n}-9QX2M-H04VT`) },
+  },
   { name: 'not-found', view: 'not-found', data: { homeUrl: '/' } },
   { name: 'busy', view: 'busy', data: { retryUrl: '/busy', retryAfterSeconds: 5 } },
 ];

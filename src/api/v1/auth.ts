@@ -4,6 +4,7 @@ import { LIMITS } from '../../kernel/limits.ts';
 import { operation } from '../operation.ts';
 import { email, password } from './fields.ts';
 import { AUTH_RATE, LOGIN_RATE } from './rates.ts';
+import { tokensOf, UNFINISHED } from './signed-in.ts';
 import { dropRefreshToken, exampleTokens, keptRefreshToken, presentTokens, tokenBody } from './token-body.ts';
 
 export const login = operation({
@@ -11,25 +12,21 @@ export const login = operation({
   path: '/api/v1/auth/login',
   summary: 'Sign in with a password',
   description:
-    'The answer is the same for an unknown e-mail address, a wrong password and an account that may not sign in. Where no tenant is named, the only active account with that address is meant; where the password opens several, 409 lists their tenants. The refresh token is set as a cookie too.',
+    'The answer is the same for an unknown e-mail address, a wrong password and an account that may not sign in. Where no tenant is named, the only active account with that address is meant; where the password opens several, 409 lists their tenants. Where a second factor is needed, 401 `IDENT_MFA_REQUIRED` has the `challengeId` and the `factors` to answer it with. The refresh token is set as a cookie too.',
   access: 'anonymous',
   body: z.strictObject({ email, password, deviceFingerprint: z.string().max(LIMITS.userAgentChars).optional() }),
   answers: { 200: tokenBody },
-  failures: ['invalid_credentials', 'tenant_choice', 'password_change_required'],
+  failures: ['invalid_credentials', 'tenant_choice', ...UNFINISHED],
   rate: [LOGIN_RATE, AUTH_RATE],
   example: { body: { email: 'ann@example.com', password: 'correct horse battery staple' }, answer: exampleTokens },
   async handle({ call, body, browser, answer }, services) {
-    const { signIn, tokens } = services;
+    const { signIn } = services;
     const presented = { identifier: body.email, password: body.password, deviceCookie: browser.device() };
     const { tenantId } = call;
     const outcome = await (tenantId
       ? signIn.withPassword({ ...call, tenantId }, presented)
       : signIn.withPasswordAnywhere(call, presented));
-    browser.setDevice(outcome.deviceCookie);
-    // The pages lead through what is to be done; this contract has no operations for it.
-    if (outcome.kind === 'action-needed') throw new Failure('password_change_required', { action: outcome.action });
-    const issued = await tokens.issue({ ...call, tenantId: outcome.tenantId }, outcome.vouched);
-    return answer(200, await presentTokens(call, issued, browser, services));
+    return answer(200, await tokensOf(call, outcome, browser, services));
   },
 });
 

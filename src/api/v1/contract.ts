@@ -95,6 +95,7 @@ const FAILURES_OF_V1: Record<FailureCode, Dress> = {
   refresh_invalid: plain(401, 'TOKEN_INVALID'),
   refresh_replay: plain(401, 'REFRESH_REPLAY'),
   session_not_found: plain(404, 'SESSION_NOT_FOUND'),
+  token_invalid: plain(401, 'TOKEN_INVALID'),
 
   role_not_found: plain(404, 'ROLE_NOT_FOUND'),
   role_taken: plain(409, 'ROLE_DUPLICATE'),

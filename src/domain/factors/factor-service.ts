@@ -124,8 +124,17 @@ export function createFactorService({ keys, sessions, audit }: FactorServiceDeps
         await store.putPendingTotp(tx, by.userId, { id, sealed, holder: holderOf(by) });
         return admitted.owner;
       });
-      const uri = provisioningUri({ issuer: owner.tenantName, label: owner.email, secret });
-      return { factorId: id, secret, provisioningUri: uri, qrCode: await qrCode(uri) };
+      return describe(owner, id, secret);
+    },
+
+    /** What `enrolTotp` has shown to the same holder, as long as it can be confirmed; undefined where there is nothing. */
+    async pendingTotp(call: TenantCall, by: Changer): Promise<TotpEnrolment | undefined> {
+      const since = new Date(call.now.getTime() - LIMITS.pendingFactorSeconds * 1000);
+      const pending = await inTransaction(call, async (tx) => {
+        const found = await store.findPendingTotp(tx, by.userId, { holder: holderOf(by), since });
+        return found && { ...found, owner: (await admit(tx, by)).owner };
+      });
+      return pending && describe(pending.owner, pending.id, await secretOf(call, pending));
     },
 
     /**
@@ -214,6 +223,15 @@ export function createFactorService({ keys, sessions, audit }: FactorServiceDeps
       return true;
     },
   };
+}
+
+async function describe(
+  { tenantName, email }: store.Owner,
+  factorId: FactorId,
+  secret: string,
+): Promise<TotpEnrolment> {
+  const uri = provisioningUri({ issuer: tenantName, label: email, secret });
+  return { factorId, secret, provisioningUri: uri, qrCode: await qrCode(uri) };
 }
 
 export type FactorService = ReturnType<typeof createFactorService>;

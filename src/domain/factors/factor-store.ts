@@ -100,14 +100,14 @@ export async function putPendingTotp(
   });
 }
 
-/** The secret that the same holder was shown, if it is not older than `since`. */
+/** The secret that the same holder was shown, if it is not older than `since`; `id` where only that one counts. */
 export async function findPendingTotp(
   { db, tenantId }: TenantCall,
   userId: UserId,
-  { id, holder, since }: { id: FactorId; holder: Buffer; since: Date },
+  { id, holder, since }: { id?: FactorId; holder: Buffer; since: Date },
 ): Promise<TotpSecret | undefined> {
   return db('factors')
-    .where({ tenant_id: tenantId, id, user_id: userId, kind: 'totp', status: 'pending', holder })
+    .where({ tenant_id: tenantId, user_id: userId, kind: 'totp', status: 'pending', holder, ...(id && { id }) })
     .andWhere('created_at', '>', since)
     .first('id', 'sealed');
 }

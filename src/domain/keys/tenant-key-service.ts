@@ -18,6 +18,7 @@ export type KeyPurpose =
   | 'user-code'
   | 'device'
   | 'backup-code'
+  | 'email-code'
   | 'cursor';
 
 const BATCH = 500;

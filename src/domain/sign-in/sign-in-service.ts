@@ -3,17 +3,19 @@ import { Failure } from '../../kernel/failure.ts';
 import type { TenantId } from '../../kernel/ids.ts';
 import { LIMITS } from '../../kernel/limits.ts';
 import type { AuditService } from '../audit/audit-service.ts';
+import type { ChallengeService } from '../factors/challenge-service.ts';
+import type { FactorService } from '../factors/factor-service.ts';
 import type { TenantKeyService } from '../keys/tenant-key-service.ts';
 import type { PasswordService } from '../passwords/password-service.ts';
 import { assertPassword } from '../passwords/password-text.ts';
 import { DEFAULT_SETTINGS } from '../tenants/settings.ts';
 import type { DeviceCookies } from './device-cookie.ts';
 import { nameOf, readIdentifier } from './identifier.ts';
+import { createLaterSteps } from './later-steps.ts';
+import { type Browser, createProgress, type Outcome, type SignInEnd } from './progress.ts';
 import * as store from './sign-in-store.ts';
-import { type Action, nextAction, type Standing, vouchedOf } from './steps.ts';
+import { nextStep } from './steps.ts';
 import type { AddressReservation, Attempt, Reservation, Throttle } from './throttle.ts';
-import { createTickets } from './ticket.ts';
-import type { Vouched } from './tokens.ts';
 
 export type SignInDeps = {
   passwords: Pick<PasswordService, 'verify' | 'refreshed' | 'rehash' | 'renew'>;
@@ -21,40 +23,36 @@ export type SignInDeps = {
   devices: DeviceCookies;
   keys: Pick<TenantKeyService, 'keyFor'>;
   audit: Pick<AuditService, 'record' | 'recordRefusal'>;
+  factors: FactorService;
+  challenges: ChallengeService;
   /** The tenant that keeps count and trail of logins that name neither a tenant nor an account. */
   platformTenant(call: OperatorCall): Promise<TenantId>;
   /** Hears how each attempt ended, for the metrics. */
   onEnd?: ((end: SignInEnd) => void) | undefined;
 };
 
-/** `challenge`: the password was right, and something else is to be done first; `locked`: it did not count. */
-export type SignInEnd = 'success' | 'failure' | 'locked' | 'challenge';
-
-/** What is shown at the door. `deviceCookie` is the browser's value, as `Outcome.deviceCookie` gave it once. */
-export type Presented = { identifier: string; password: string; deviceCookie?: string | undefined };
-
-/** How a sign-in goes on. `vouched` is a login only when it is signed in; before that it says who is on the way. */
-export type Outcome = { tenantId: TenantId; vouched: Vouched; deviceCookie: string } & (
-  | { kind: 'signed-in' }
-  | { kind: 'action-needed'; action: Action; ticket: string }
-);
+/**
+ * What is shown at the door. `deviceCookie` is the browser's value, as an outcome gave it once; `browser` the interaction
+ * that a page is in.
+ */
+export type Presented = Browser & { identifier: string; password: string };
 
 /** Whom an attempt is at. */
-type Target = Reservation & { account: store.Account | undefined };
+type Target = Reservation & { account: store.Account | undefined; tenant: store.TenantOfAccount | undefined };
 
 /** An attempt whose password was right. */
-type Opened = { call: TenantCall; account: store.Account; attempt: Attempt };
+type Opened = { call: TenantCall; account: store.Account; tenant: store.TenantOfAccount; attempt: Attempt };
 
 /**
- * The one way in: identifier, password, required actions, signed in. All contracts, the pages and the console call it;
+ * The one way in: identifier, password, second factor, required actions, signed in. All contracts, the pages and the console call it;
  * limits, equal work and the audit trail live here.
  *
  * Every refusal of a login is `invalid_credentials`, for an unknown name, a wrong password, a user who is not active or
  * has no password, and after too many guesses. Each takes the same statements and exactly one verification.
  */
 export function createSignIn(deps: SignInDeps) {
-  const { passwords, throttle, devices, keys, audit, platformTenant, onEnd = () => {} } = deps;
-  const tickets = createTickets({ keys });
+  const { passwords, throttle, audit, platformTenant, onEnd = () => {} } = deps;
+  const progress = createProgress({ ...deps, onEnd });
 
   async function targetOf(
     call: TenantCall,
@@ -65,6 +63,7 @@ export function createSignIn(deps: SignInDeps) {
     const account = found?.account;
     return {
       account,
+      tenant: found?.tenant,
       guessed: account ? { userId: account.userId } : { name },
       deviceId: await throttle.deviceOf(call, cookie, account?.userId),
       lockout: found?.tenant.lockout ?? DEFAULT_SETTINGS.lockout,
@@ -78,12 +77,12 @@ export function createSignIn(deps: SignInDeps) {
     password: string,
     address: AddressReservation,
   ): Promise<Opened | undefined> {
-    const { account, deviceId } = target;
+    const { account, tenant, deviceId } = target;
     const attempt = await throttle.reserve(call, target);
     const closed = attempt.held ? 'held' : whyClosed(account);
     const stored = closed === undefined ? account?.password : undefined;
     const right = await attempt.orGiveBack(passwords.verify(stored, password), address);
-    if (right && account) return { call, account, attempt };
+    if (right && account && tenant) return { call, account, tenant, attempt };
     onEnd(attempt.held ? 'locked' : 'failure');
     await audit.recordRefusal(call, 'sign_in.refused', {
       ...(account && { target: `user:${account.userId}` }),
@@ -93,46 +92,21 @@ export function createSignIn(deps: SignInDeps) {
   }
 
   /** The password was right: the next step, or the end. */
-  async function proceed(
-    { call, account, attempt }: Opened,
-    { password, deviceCookie }: Presented,
-    address: AddressReservation,
-  ): Promise<Outcome> {
-    const standing: Standing = { account, amr: ['pwd'], authTime: call.now };
-    const action = nextAction(standing);
-    const seen = action ? undefined : account.password;
-    const fresh = seen && (await passwords.refreshed(seen, password));
-    if (!action) {
+  async function proceed(opened: Opened, presented: Presented, address: AddressReservation): Promise<Outcome> {
+    const { call, account, attempt } = opened;
+    const proofs = { amr: ['pwd'], authTime: call.now };
+    const standing = await progress.standingOf(call, opened, proofs, presented);
+    const step = nextStep(standing);
+    const seen = step === 'new-password' ? undefined : account.password;
+    const fresh = seen && (await passwords.refreshed(seen, presented.password));
+    if (fresh || !step) {
       await inTransaction(call, async (tx) => {
         if (seen && fresh) await passwords.rehash(tx, account.userId, seen, fresh);
-        await enter(tx, account);
+        if (!step) await progress.enter(tx, standing);
       });
     }
     await attempt.succeed(address);
-    return outcomeOf(call, standing, action, deviceCookie);
-  }
-
-  async function enter(tx: TenantCall, account: store.Account): Promise<void> {
-    const age = tx.now.getTime() - (account.lastSignInAt?.getTime() ?? 0);
-    // To the minute: programs that log in all the time do not write the user's row each time.
-    if (age >= LIMITS.lastSignInMs) await store.touch(tx, account.userId);
-    await audit.record(tx, 'sign_in.succeeded', { target: `user:${account.userId}` });
-  }
-
-  async function outcomeOf(
-    call: TenantCall,
-    standing: Standing,
-    action: Action | undefined,
-    cookie: string | undefined,
-  ): Promise<Outcome> {
-    const common = {
-      tenantId: call.tenantId,
-      vouched: vouchedOf(standing),
-      deviceCookie: await devices.remember(call, cookie, standing.account.userId),
-    };
-    onEnd(action ? 'challenge' : 'success');
-    if (!action) return { ...common, kind: 'signed-in' };
-    return { ...common, kind: 'action-needed', action, ticket: await tickets.write(call, action, standing) };
+    return progress.outcomeOf(call, standing, presented);
   }
 
   return {
@@ -164,14 +138,14 @@ export function createSignIn(deps: SignInDeps) {
       assertPassword(presented.password);
       const found = await store.listCandidates(call, identifier, LIMITS.signInCandidates);
       const places: (store.Found | undefined)[] = found.length > 0 ? found : [undefined];
-      const opened: (Opened & { tenant: store.TenantOfAccount })[] = [];
+      const opened: Opened[] = [];
       let address: AddressReservation | undefined;
       for (const place of places) {
         const there: TenantCall = { ...call, tenantId: place?.tenant.id ?? (await platformTenant(call)) };
         const target = await targetOf(there, place, nameOf(identifier), presented.deviceCookie);
         if (target.deviceId === undefined) address ??= await throttle.reserveAddress(call);
         const attempt = await attemptAt(there, target, presented.password, address ?? []);
-        if (attempt && place) opened.push({ ...attempt, tenant: place.tenant });
+        if (attempt) opened.push(attempt);
       }
       const [only, ...others] = opened;
       if (!only) throw new Failure('invalid_credentials');
@@ -183,26 +157,7 @@ export function createSignIn(deps: SignInDeps) {
       });
     },
 
-    /**
-     * Goes on after `action-needed: new-password`. The ticket is good for one new password within ten minutes.
-     *
-     * @throws Failure `sign_in_expired`, and what `passwords.prepare` throws: the ticket is then still good
-     */
-    async withNewPassword(
-      call: TenantCall,
-      given: { ticket: string; password: string; deviceCookie?: string | undefined },
-    ): Promise<Outcome> {
-      assertPassword(given.password);
-      const ticket = await tickets.read(call, 'new-password', given.ticket);
-      if (!ticket || !(await passwords.renew(call, ticket.userId, ticket.isFor, given.password)))
-        throw new Failure('sign_in_expired');
-      const found = await store.findById(call, ticket.userId);
-      if (found?.account?.status !== 'active') throw new Failure('sign_in_expired');
-      const standing: Standing = { account: found.account, amr: ticket.amr, authTime: ticket.authTime };
-      const action = nextAction(standing);
-      if (!action) await inTransaction(call, (tx) => enter(tx, standing.account));
-      return outcomeOf(call, standing, action, given.deviceCookie);
-    },
+    ...createLaterSteps({ ...deps, progress, onEnd }),
   };
 }
 

@@ -1,7 +1,7 @@
 import type { OperatorCall, TenantCall } from '../../kernel/call.ts';
 import type { TenantId, UserId } from '../../kernel/ids.ts';
 import type { StoredHash } from '../passwords/hash.ts';
-import { type OwnSettings, withDefaults } from '../tenants/settings.ts';
+import { type OwnSettings, type TenantSettings, withDefaults } from '../tenants/settings.ts';
 import type { UserStatus } from '../users/user.ts';
 import type { Lockout } from './throttle.ts';
 
@@ -14,7 +14,13 @@ export type Account = {
   password: (StoredHash & { mustChange: boolean }) | undefined;
 };
 
-export type TenantOfAccount = { id: TenantId; slug: string; name: string; lockout: Lockout };
+export type TenantOfAccount = {
+  id: TenantId;
+  slug: string;
+  name: string;
+  lockout: Lockout;
+  mfa: TenantSettings['mfa'];
+};
 
 /** Which account a name leads to. The account is undefined where there is none, or where the tenant is not active. */
 export type Found = { tenant: TenantOfAccount; account: Account | undefined };
@@ -41,12 +47,8 @@ const COLUMNS = `tenant_id, slug, tenant_name, tenant_active, settings, user_id,
   hash, pepper_id, normal_form, must_change`;
 
 function toFound(row: Row): Found {
-  const tenant = {
-    id: row.tenant_id,
-    slug: row.slug,
-    name: row.tenant_name,
-    lockout: withDefaults(row.settings).lockout,
-  };
+  const { lockout, mfa } = withDefaults(row.settings);
+  const tenant = { id: row.tenant_id, slug: row.slug, name: row.tenant_name, lockout, mfa };
   if (row.user_id === null || !row.tenant_active) return { tenant, account: undefined };
   const password =
     row.hash === null

@@ -1,27 +1,44 @@
 import type { UserId } from '../../kernel/ids.ts';
-import type { Account } from './sign-in-store.ts';
+import type { SecondFactor } from '../factors/factor.ts';
+import type { Account, TenantOfAccount } from './sign-in-store.ts';
 import type { Vouched } from './tokens.ts';
 
 /** What a person must still do after the proofs, before they are signed in. */
-export type Action = 'new-password';
+export type Action = 'new-password' | 'enrol-factor';
 
-/** Where a sign-in stands: whose it is, and what has been proven so far. */
-export type Standing = { account: Account; amr: readonly string[]; authTime: Date };
+/** A further proof, or something to do. */
+export type Step = 'factor' | Action;
+
+/** Where a sign-in stands: whose it is, what has been proven so far, and what the tenant asks of them. */
+export type Standing = {
+  account: Account;
+  tenant: TenantOfAccount;
+  amr: readonly string[];
+  authTime: Date;
+  second: SecondFactor;
+};
+
+/** Authentication context classes: one factor, two factors. */
+export const ACR = { one: 'urn:gatehouse:acr:1fa', two: 'urn:gatehouse:acr:2fa' } as const;
+
+const hasTwo = (amr: readonly string[]) => amr.includes('mfa');
 
 /**
- * What comes between the right password and the session, in this order. A further factor, the verification of the
- * e-mail address or terms of use are a line here, and an answer of the faces.
+ * What comes between the right password and the session, in this order: proofs first, so that nothing can be changed by
+ * who has one of two. The verification of the e-mail address or terms of use are a line here, and an answer of the faces.
  */
-const STEPS: readonly { action: Action; wanted(standing: Standing): boolean }[] = [
-  { action: 'new-password', wanted: ({ account }) => account.password?.mustChange === true },
+const STEPS: readonly { step: Step; wanted(standing: Standing): boolean }[] = [
+  { step: 'factor', wanted: ({ amr, second }) => second.asked && !hasTwo(amr) },
+  { step: 'new-password', wanted: ({ account }) => account.password?.mustChange === true },
+  { step: 'enrol-factor', wanted: ({ second }) => second.mustEnrol },
 ];
 
 /** The next thing to do; undefined: all is done. */
-export function nextAction(standing: Standing): Action | undefined {
-  return STEPS.find(({ wanted }) => wanted(standing))?.action;
+export function nextStep(standing: Standing): Step | undefined {
+  return STEPS.find(({ wanted }) => wanted(standing))?.step;
 }
 
 /** What the house says of a person at this point. One factor is one factor, however often it was shown. */
 export function vouchedOf({ account, amr, authTime }: Standing): Vouched & { userId: UserId } {
-  return { userId: account.userId, amr, acr: 'urn:gatehouse:acr:1fa', authTime };
+  return { userId: account.userId, amr, acr: hasTwo(amr) ? ACR.two : ACR.one, authTime };
 }

@@ -21,7 +21,11 @@ export function createTickets({ keys }: { keys: Pick<TenantKeyService, 'keyFor'>
   const place = (call: TenantCall, action: Action) => `${call.tenantId}/sign-in-ticket/${action}`;
 
   return {
-    async write(call: TenantCall, action: Action, { account, amr, authTime }: Standing): Promise<string> {
+    async write(
+      call: TenantCall,
+      action: Action,
+      { account, amr, authTime }: Pick<Standing, 'account' | 'amr' | 'authTime'>,
+    ): Promise<string> {
       const content: Content = {
         userId: account.userId,
         amr,

@@ -40,7 +40,10 @@ export function createTenantDirectory({ tenantKeys }: { tenantKeys: TenantKeySer
   const tenants = new LRUCache<TenantId, Promise<DirectoryTenant | undefined>>({ max: LIMITS.tenants });
   // Names that nobody has: strangers choose them, so they have a cache of their own and push nothing else out.
   const unknown = new LRUCache<Key, true>({ max: LIMITS.unknownTenants });
+  // When each tenant was last forgotten, and when all were, counted in calls of `forget`.
+  const forgotten = new LRUCache<TenantId, number>({ max: LIMITS.tenants });
   let generation = 0;
+  let allForgotten = 0;
 
   async function load(
     call: OperatorCall,
@@ -90,8 +93,9 @@ export function createTenantDirectory({ tenantKeys }: { tenantKeys: TenantKeySer
     const key = `${by}:${value}` as Key;
     if (unknown.has(key)) return undefined;
     const id = await ids.get(key);
-    const kept = id && tenants.get(id);
-    if (kept) return kept;
+    const kept = id && (await tenants.get(id));
+    // A name may have moved since: a domain that was given up is still known by its old owner's id.
+    if (kept && isNamed(kept, by, value)) return kept;
     const before = generation;
     const loading = load(call, by, value);
     ids.set(
@@ -100,11 +104,19 @@ export function createTenantDirectory({ tenantKeys }: { tenantKeys: TenantKeySer
     );
     try {
       const tenant = await loading;
-      if (before !== generation || !tenant) ids.delete(key);
-      if (before === generation) {
-        if (tenant) tenants.set(tenant.id, loading);
-        else unknown.set(key, true);
+      if (!tenant) {
+        ids.delete(key);
+        if (before === generation) unknown.set(key, true);
+        return undefined;
       }
+      if (allForgotten > before || (forgotten.get(tenant.id) ?? 0) > before) {
+        ids.delete(key);
+        return tenant;
+      }
+      // Under another of its names it may be known already: one tenant is one object, and so one issuer.
+      const known = await tenants.get(tenant.id);
+      if (known && isNamed(known, by, value)) return known;
+      tenants.set(tenant.id, loading);
       return tenant;
     } catch (error) {
       ids.delete(key);
@@ -120,12 +132,23 @@ export function createTenantDirectory({ tenantKeys }: { tenantKeys: TenantKeySer
     /** Drops what is known of one tenant, or of all. The next request reads anew. */
     forget(id?: TenantId): void {
       generation += 1;
-      ids.clear();
       unknown.clear();
-      if (id) tenants.delete(id);
-      else tenants.clear();
+      // The others stay as they are: a new object would build the issuer anew, of ten thousand tenants one by one.
+      if (id) {
+        forgotten.set(id, generation);
+        tenants.delete(id);
+        return;
+      }
+      allForgotten = generation;
+      ids.clear();
+      tenants.clear();
     },
   };
+}
+
+function isNamed(tenant: DirectoryTenant, by: 'id' | 'slug' | 'domain', value: string): boolean {
+  if (by === 'domain') return tenant.domains.includes(value);
+  return by === 'slug' ? tenant.slug === value : tenant.id === value;
 }
 
 export type TenantDirectory = ReturnType<typeof createTenantDirectory>;

@@ -2,13 +2,18 @@ import { randomBytes, randomInt } from 'node:crypto';
 import type { Knex } from 'knex';
 import { createPool } from '../../../src/database/pool.ts';
 import { createAuditService } from '../../../src/domain/audit/audit-service.ts';
+import { createChallengeService } from '../../../src/domain/factors/challenge-service.ts';
+import { createCodeThrottle } from '../../../src/domain/factors/code-throttle.ts';
+import { createFactorService } from '../../../src/domain/factors/factor-service.ts';
 import { createTenantKeyService } from '../../../src/domain/keys/tenant-key-service.ts';
 import { createBreachCheck, type FetchText } from '../../../src/domain/passwords/breach-check.ts';
 import { createCommonPasswords } from '../../../src/domain/passwords/common-passwords.ts';
 import { createHasher, type HasherSettings, type HashRun } from '../../../src/domain/passwords/hash.ts';
 import { createPasswordService } from '../../../src/domain/passwords/password-service.ts';
+import { createSessionService } from '../../../src/domain/sessions/session-service.ts';
 import { createDeviceCookies } from '../../../src/domain/sign-in/device-cookie.ts';
-import { createSignIn, type Outcome } from '../../../src/domain/sign-in/sign-in-service.ts';
+import type { Outcome } from '../../../src/domain/sign-in/progress.ts';
+import { createSignIn } from '../../../src/domain/sign-in/sign-in-service.ts';
 import { createThrottle } from '../../../src/domain/sign-in/throttle.ts';
 import type { OwnSettings } from '../../../src/domain/tenants/settings.ts';
 import { inOperatorTransaction, inTransaction, type OperatorCall, type TenantCall } from '../../../src/kernel/call.ts';
@@ -58,8 +63,11 @@ export function aHouse({ hasher = {}, fetchText }: { hasher?: Partial<HasherSett
     made ??= aTenant({ id: platform });
     return (await made).tenantId;
   };
-  const signIn = createSignIn({ passwords, throttle, devices, keys, audit, platformTenant });
-  return { runs, audit, devices, throttle, passwords, signIn, platformTenant };
+  const sessions = createSessionService({ audit });
+  const factors = createFactorService({ keys, sessions, audit });
+  const challenges = createChallengeService({ factors, throttle: createCodeThrottle({ counters: counters() }), audit });
+  const signIn = createSignIn({ factors, challenges, passwords, throttle, devices, keys, audit, platformTenant });
+  return { runs, audit, devices, throttle, passwords, factors, challenges, signIn, platformTenant };
 }
 
 /** A call of nobody in particular, from an address that no other test uses. */
@@ -123,11 +131,11 @@ export async function passSeconds(seconds: number): Promise<void> {
   await counters().raw('update rate_limits set expire = expire - ?', [seconds * 1000]);
 }
 
-/** `signed-in`, `new-password`, or the code of the refusal. */
+/** `signed-in`, `factor-needed`, the action that is needed, or the code of the refusal. */
 export async function endOf(signingIn: Promise<Outcome>): Promise<string> {
   try {
     const outcome = await signingIn;
-    return outcome.kind === 'signed-in' ? 'signed-in' : outcome.action;
+    return outcome.kind === 'action-needed' ? outcome.action : outcome.kind;
   } catch (error) {
     if (error instanceof Failure) return error.code;
     throw error;

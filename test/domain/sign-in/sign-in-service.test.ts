@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import type { Outcome } from '../../../src/domain/sign-in/sign-in-service.ts';
+import type { Outcome } from '../../../src/domain/sign-in/progress.ts';
 import type { TenantCall } from '../../../src/kernel/call.ts';
 import { Failure } from '../../../src/kernel/failure.ts';
 import {

@@ -1,0 +1,29 @@
+import { randomInt } from 'node:crypto';
+import type { EmailTokenId, UserId } from '../../kernel/ids.ts';
+import { LIMITS } from '../../kernel/limits.ts';
+import { hmac, sha256 } from '../../kernel/secret.ts';
+
+/** What a letter's link or code is good for. */
+export type EmailPurpose = 'password-reset' | 'verify-email';
+
+/** Seconds for which a letter is good. */
+export const LIFE: Record<EmailPurpose, number> = {
+  'password-reset': LIMITS.recoverySeconds,
+  'verify-email': LIMITS.verifyEmailSeconds,
+};
+
+/** A live token, as it is found by its link or its code. */
+export type EmailToken = { id: EmailTokenId; userId: UserId; email: string };
+
+/** Eight decimal digits (26 bits); only five tries are given at one. */
+export function newCode(): string {
+  return String(randomInt(10 ** 8)).padStart(8, '0');
+}
+
+/** How a code is kept: its own for each token, so that two equal codes do not show. */
+export function codeHash(key: Buffer, id: EmailTokenId, code: string): Buffer {
+  return hmac(key, `email-code:${id}:${code}`);
+}
+
+/** How a token knows the browser that asked for it. */
+export const holderHash = (holder: string): Buffer => sha256(`email-token-holder:${holder}`);

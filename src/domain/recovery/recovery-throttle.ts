@@ -1,0 +1,58 @@
+import type { Knex } from 'knex';
+import { RateLimiterPostgres, RateLimiterRes } from 'rate-limiter-flexible';
+import { networkOf } from '../../kernel/address.ts';
+import type { OperatorCall } from '../../kernel/call.ts';
+import { Failure } from '../../kernel/failure.ts';
+import { LIMITS } from '../../kernel/limits.ts';
+import { sha256 } from '../../kernel/secret.ts';
+
+/**
+ * Counts letters that strangers ask for and codes that they try, over all nodes. What was counted stays counted: nobody
+ * learns from these counters whether there is an account, and a request that fails is a request.
+ *
+ * @param counters a small pool that is not the requests' own
+ */
+export function createRecoveryThrottle({ counters }: { counters: Knex }) {
+  const limiter = (keyPrefix: string, points: number) =>
+    new RateLimiterPostgres({
+      storeClient: counters,
+      storeType: 'knex',
+      tableName: 'rate_limits',
+      tableCreated: true,
+      clearExpiredByTimeout: false,
+      keyPrefix,
+      points,
+      duration: LIMITS.recoveryWindowSeconds,
+    });
+  const byName = limiter('recovery', LIMITS.recoveriesOfEmail);
+  const byAddress = limiter('recovery-address', LIMITS.recoveriesOfAddress);
+  const triesByAddress = limiter('recovery-tries', LIMITS.recoveryTriesOfAddress);
+
+  async function take(one: RateLimiterPostgres, key: string): Promise<void> {
+    try {
+      await one.consume(sha256(key).toString('base64url'));
+    } catch (refused) {
+      // Anything else is the database's own error.
+      if (!(refused instanceof RateLimiterRes)) throw refused;
+      throw new Failure('rate_limited', { retryAfter: Math.max(1, Math.ceil(refused.msBeforeNext / 1000)) });
+    }
+  }
+  const addressOf = ({ origin }: OperatorCall) => (origin ? networkOf(origin.ip) : undefined);
+
+  return {
+    /** Counts a letter that was asked for, for the caller's address and for who is to get it. @throws Failure `rate_limited` */
+    async takeRequest(call: OperatorCall, name: string): Promise<void> {
+      const address = addressOf(call);
+      if (address !== undefined) await take(byAddress, address);
+      await take(byName, name);
+    },
+
+    /** Counts a code that was tried. @throws Failure `rate_limited` */
+    async takeTry(call: OperatorCall): Promise<void> {
+      const address = addressOf(call);
+      if (address !== undefined) await take(triesByAddress, address);
+    },
+  };
+}
+
+export type RecoveryThrottle = ReturnType<typeof createRecoveryThrottle>;

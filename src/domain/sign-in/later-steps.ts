@@ -1,0 +1,157 @@
+import { inTransaction, type TenantCall } from '../../kernel/call.ts';
+import { Failure } from '../../kernel/failure.ts';
+import type { FactorId, UserId } from '../../kernel/ids.ts';
+import type { AuditService } from '../audit/audit-service.ts';
+import type { Answer, ChallengeService, Proven } from '../factors/challenge-service.ts';
+import { amrWith } from '../factors/factor.ts';
+import type { FactorService, TotpEnrolment } from '../factors/factor-service.ts';
+import type { PasswordService } from '../passwords/password-service.ts';
+import { assertPassword } from '../passwords/password-text.ts';
+import type { DeviceCookies } from './device-cookie.ts';
+import type { Browser, Outcome, Progress, SignInEnd } from './progress.ts';
+import * as store from './sign-in-store.ts';
+import { nextStep, type Standing } from './steps.ts';
+
+export type LaterStepsDeps = {
+  progress: Progress;
+  passwords: Pick<PasswordService, 'renew'>;
+  devices: DeviceCookies;
+  audit: Pick<AuditService, 'record'>;
+  factors: FactorService;
+  challenges: ChallengeService;
+  onEnd: (end: SignInEnd) => void;
+};
+
+/** The steps of a sign-in after its first proof. Each takes up where an outcome has left off. */
+export function createLaterSteps(deps: LaterStepsDeps) {
+  const { progress, passwords, devices, audit, factors, challenges, onEnd } = deps;
+  const { tickets, standingOf, enter, outcomeOf } = progress;
+
+  /** @throws Failure `sign_in_expired` where the account may not sign in any more */
+  async function accountOf(call: TenantCall, userId: UserId) {
+    const found = await store.findById(call, userId);
+    const { account } = found ?? {};
+    if (!found || account?.status !== 'active') throw new Failure('sign_in_expired');
+    return { account, tenant: found.tenant };
+  }
+
+  async function ticketFor(call: TenantCall, action: 'enrol-factor', text: string) {
+    const ticket = await tickets.read(call, action, text);
+    if (!ticket) throw new Failure('sign_in_expired');
+    const found = await accountOf(call, ticket.userId);
+    const { password } = found.account;
+    if (password && !ticket.isFor(password)) throw new Failure('sign_in_expired');
+    return { ...found, ticket };
+  }
+
+  /** The factor was right: who it is now, in the transaction that has used the code up. */
+  async function afterFactor(tx: TenantCall, proven: Proven, given: Browser & { remember: boolean }) {
+    const found = await accountOf(tx, proven.userId);
+    const standing = await standingOf(tx, found, proven, given);
+    const { userId } = proven;
+    const days = found.tenant.mfa.rememberDeviceDays;
+    let { deviceCookie } = given;
+    if (given.remember && given.browser && days > 0) {
+      deviceCookie = await devices.remember(tx, deviceCookie, userId);
+      const deviceId = await devices.deviceOf(tx, deviceCookie, userId);
+      if (deviceId) await factors.rememberDevice(tx, userId, deviceId, days);
+    }
+    if (proven.purpose === 'step-up') await audit.record(tx, 'sign_in.stepped_up', { target: `user:${userId}` });
+    else if (!nextStep(standing)) await enter(tx, standing);
+    return { standing, deviceCookie };
+  }
+
+  return {
+    /**
+     * Goes on after `factor-needed`, with a code.
+     *
+     * @param given.remember whether the person asked not to be asked again on this browser
+     * @throws Failure what `challenges.answer` throws, and `sign_in_expired`
+     */
+    async withFactor(
+      call: TenantCall,
+      given: Answer & { deviceCookie?: string | undefined; remember?: boolean | undefined },
+    ): Promise<Outcome> {
+      const how = { browser: given.browser, deviceCookie: given.deviceCookie, remember: given.remember === true };
+      try {
+        const { standing, deviceCookie } = await challenges.answer(call, given, (tx, proven) =>
+          afterFactor(tx, proven, how),
+        );
+        return await outcomeOf(call, standing, { ...how, deviceCookie });
+      } catch (error) {
+        if (error instanceof Failure) onEnd(error.code === 'rate_limited' ? 'locked' : 'failure');
+        throw error;
+      }
+    },
+
+    /**
+     * Asks a signed-in person for more than their session has proven: for their second factor, or for one to be
+     * enrolled where the tenant demands it.
+     *
+     * @param session what the session has proven; its `authTime` stays
+     * @throws Failure `factor_not_allowed` where there is nothing to ask for, `sign_in_expired`
+     */
+    async stepUp(
+      call: TenantCall,
+      session: { userId: UserId; amr: readonly string[]; authTime: Date },
+      browser: Browser,
+    ): Promise<Outcome> {
+      const found = await accountOf(call, session.userId);
+      const standing = await standingOf(call, found, session, {});
+      if (!standing.second.asked && !standing.second.mustEnrol) throw new Failure('factor_not_allowed');
+      return outcomeOf(call, standing, browser, 'step-up');
+    },
+
+    /**
+     * Goes on after `action-needed: new-password`. The ticket is good for one new password within ten minutes.
+     *
+     * @throws Failure `sign_in_expired`, and what `passwords.prepare` throws: the ticket is then still good
+     */
+    async withNewPassword(
+      call: TenantCall,
+      { ticket: text, password, ...browser }: Browser & { ticket: string; password: string },
+    ): Promise<Outcome> {
+      assertPassword(password);
+      const ticket = await tickets.read(call, 'new-password', text);
+      if (!ticket || !(await passwords.renew(call, ticket.userId, ticket.isFor, password)))
+        throw new Failure('sign_in_expired');
+      const found = await accountOf(call, ticket.userId);
+      const standing = await standingOf(call, found, ticket, browser);
+      if (!nextStep(standing)) await inTransaction(call, (tx) => enter(tx, standing));
+      return outcomeOf(call, standing, browser);
+    },
+
+    /**
+     * Begins to enrol the factor that `action-needed: enrol-factor` asks for; a repetition shows the same secret.
+     *
+     * @throws Failure `sign_in_expired`, and what `factors.enrolTotp` throws
+     */
+    async beginEnrolment(call: TenantCall, text: string): Promise<TotpEnrolment> {
+      const { ticket } = await ticketFor(call, 'enrol-factor', text);
+      const by = { userId: ticket.userId, ticket: text };
+      return (await factors.pendingTotp(call, by)) ?? factors.enrolTotp(call, by);
+    },
+
+    /**
+     * Goes on after `action-needed: enrol-factor`, with the first code of the new factor, which counts as a second one.
+     *
+     * @returns the backup codes too, to be shown before anything else
+     * @throws Failure `factor_wrong`: the ticket is then still good; `sign_in_expired`
+     */
+    async withEnrolment(
+      call: TenantCall,
+      { ticket: text, factorId, code, ...browser }: Browser & { ticket: string; factorId: FactorId; code: string },
+    ): Promise<{ outcome: Outcome; backupCodes: string[] | undefined }> {
+      const { ticket, ...found } = await ticketFor(call, 'enrol-factor', text);
+      const { standing, backupCodes } = await inTransaction(call, async (tx) => {
+        const by = { userId: ticket.userId, ticket: text };
+        const confirmed = await factors.confirmTotp(tx, by, { factorId, code });
+        const proofs = { amr: amrWith(ticket.amr, ['otp']), authTime: ticket.authTime };
+        const now: Standing = await standingOf(tx, found, proofs, browser);
+        if (!nextStep(now)) await enter(tx, now);
+        return { standing: now, backupCodes: confirmed.backupCodes };
+      });
+      return { outcome: await outcomeOf(call, standing, browser), backupCodes };
+    },
+  };
+}
