@@ -151,3 +151,8 @@ export function mixFlow(tenants: number): Flow<unknown> {
     },
   });
 }
+
+/** A token for a machine, from whatever tenant: what a first request to one is measured by. */
+export async function firstToken(connection: Connection, mount: string): Promise<void> {
+  good(await connection.send('POST', `${mount}/oauth/token`, { ...AS_ROBOT, form: forJwt }));
+}

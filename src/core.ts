@@ -33,6 +33,8 @@ export function createCore(house: House, pages: CorePages) {
     platformSlug: config.PLATFORM_SLUG,
     signingKeys: services.signingKeys,
     sessions: services.sessions,
+    secondFactorOf: (tenant, userId, cookie) =>
+      services.signIn.secondFactorOf(callOf(tenant), userId, tenant.settings.mfa, cookie),
     refreshGrace: config.REFRESH_REUSE_GRACE,
     egress: egress.fetch as typeof fetch,
     certificateOf: createCertificateReader(config.TRUSTED_PROXIES),

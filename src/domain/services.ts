@@ -10,17 +10,22 @@ import { createChallengeService } from './factors/challenge-service.ts';
 import { createCodeThrottle } from './factors/code-throttle.ts';
 import { createFactorService } from './factors/factor-service.ts';
 import { createSigningKeyService } from './keys/signing-key-service.ts';
-import { createTenantKeyService } from './keys/tenant-key-service.ts';
+import { createTenantKeyService, type TenantKeyService } from './keys/tenant-key-service.ts';
+import { createLetterService } from './mail/letter-service.ts';
 import { createBreachCheck, type FetchText } from './passwords/breach-check.ts';
 import { createCommonPasswords } from './passwords/common-passwords.ts';
 import { createHasher, type HashRun } from './passwords/hash.ts';
 import { createPasswordService } from './passwords/password-service.ts';
 import { createPasswordTransfer } from './passwords/password-transfer.ts';
+import { createEmailTokenService } from './recovery/email-token-service.ts';
+import { createRecoveryService, type RecoveryDeps } from './recovery/recovery-service.ts';
+import { createRecoveryThrottle } from './recovery/recovery-throttle.ts';
+import { createVerificationService, type VerificationDeps } from './recovery/verification-service.ts';
 import { createSessionService } from './sessions/session-service.ts';
 import { createDeviceCookies } from './sign-in/device-cookie.ts';
 import type { SignInEnd } from './sign-in/progress.ts';
 import { createSignIn } from './sign-in/sign-in-service.ts';
-import { createThrottle } from './sign-in/throttle.ts';
+import { createThrottle, type Throttle } from './sign-in/throttle.ts';
 import type { Tokens } from './sign-in/tokens.ts';
 import { createTenantService } from './tenants/tenant-service.ts';
 import { createUserService } from './users/user-service.ts';
@@ -46,15 +51,8 @@ export type ServiceDeps = {
 };
 
 /** Builds every room, in the order in which they need each other. */
-export function createServices({
-  config,
-  counters,
-  fetchText,
-  onHash,
-  onSignIn,
-  validateMetadata,
-  platformTenant,
-}: ServiceDeps) {
+export function createServices(deps: ServiceDeps) {
+  const { config, counters, fetchText, onHash, onSignIn, validateMetadata, platformTenant } = deps;
   const audit = createAuditService();
   const tenantKeys = createTenantKeyService(config.masterKeys);
   const signingKeys = createSigningKeyService({ tenantKeys, audit });
@@ -63,17 +61,12 @@ export function createServices({
   const sessions = createSessionService({ audit });
   const devices = createDeviceCookies({ keys: tenantKeys });
   const throttle = createThrottle({ counters, devices });
-  const hasher = createHasher({
-    memoryKib: config.ARGON2_MEMORY_KIB,
-    passes: config.ARGON2_PASSES,
-    pepper: keyOf(config.PASSWORD_PEPPER),
-    previousPeppers: config.PASSWORD_PEPPERS_PREVIOUS.flatMap((pepper) => keyOf(pepper) ?? []),
-    onRun: onHash,
-  });
+  const hasher = hasherOf(config, onHash);
   const common = createCommonPasswords();
   const isBreached = createBreachCheck({ url: config.BREACH_CHECK_URL, fetchText });
-  const passwords = createPasswordService({ hasher, common, isBreached, throttle, audit });
-  const users = createUserService({ audit, access, sessions, passwords });
+  const letters = createLetterService({ keys: tenantKeys });
+  const passwords = createPasswordService({ hasher, common, isBreached, throttle, sessions, letters, audit });
+  const users = createUserService({ audit, access, sessions, passwords, letters });
   const apis = createApiService({ audit });
   const clients = createClientService({ audit, tenantKeys, grants: sessions, validateMetadata });
   const factors = createFactorService({ keys: tenantKeys, sessions, audit });
@@ -89,22 +82,44 @@ export function createServices({
     platformTenant,
     onEnd: onSignIn,
   });
-  const rooms = {
-    audit,
-    tenantKeys,
-    signingKeys,
-    access,
-    tenants,
-    sessions,
+  const forgotten = createRecoveryRooms({
+    letters,
     passwords,
+    sessions,
     users,
-    apis,
-    clients,
-    factors,
-    challenges,
-    signIn,
-  };
+    throttle,
+    tenantKeys,
+    audit,
+    counters,
+    platformTenant,
+  });
+  const people = { access, tenants, sessions, passwords, users, apis, clients, factors, challenges, signIn, letters };
+  const rooms = { audit, tenantKeys, signingKeys, ...people, ...forgotten };
   return { ...rooms, blueprint: createBlueprintService({ ...rooms, passwordTransfer: createPasswordTransfer() }) };
+}
+
+function hasherOf(config: ServiceSettings, onRun: ServiceDeps['onHash']) {
+  return createHasher({
+    memoryKib: config.ARGON2_MEMORY_KIB,
+    passes: config.ARGON2_PASSES,
+    pepper: keyOf(config.PASSWORD_PEPPER),
+    previousPeppers: config.PASSWORD_PEPPERS_PREVIOUS.flatMap((pepper) => keyOf(pepper) ?? []),
+    onRun,
+  });
+}
+
+type RecoveryNeeds = Omit<RecoveryDeps, 'tokens' | 'throttle' | 'signInThrottle' | 'keys'> &
+  Pick<VerificationDeps, 'users'> & { throttle: Throttle; tenantKeys: TenantKeyService; counters: Knex };
+
+/** What is proven by letter: that a forgotten password may be replaced, that an address is the user's. */
+function createRecoveryRooms({ throttle: signInThrottle, tenantKeys: keys, users, counters, ...rooms }: RecoveryNeeds) {
+  const tokens = createEmailTokenService({ keys });
+  const throttle = createRecoveryThrottle({ counters });
+  return {
+    emailTokens: tokens,
+    recovery: createRecoveryService({ ...rooms, keys, tokens, throttle, signInThrottle }),
+    verification: createVerificationService({ letters: rooms.letters, users, tokens, throttle }),
+  };
 }
 
 const keyOf = (text: string | undefined) => (text === undefined ? undefined : Buffer.from(text, 'base64url'));

@@ -1,18 +1,32 @@
+import type { Context } from 'koa';
 import { errors, interactionPolicy, type KoaContextWithOIDC } from 'oidc-provider';
+import type { SecondFactor } from '../domain/factors/factor.ts';
+import { ACR } from '../domain/sign-in/steps.ts';
+import type { DirectoryTenant } from '../domain/tenants/tenant-directory.ts';
+import { readDeviceCookie } from '../http/device-cookie.ts';
+import type { UserId } from '../kernel/ids.ts';
 
 /** Authentication context classes, weakest first: one factor, two factors. */
-export const ACR_VALUES = ['urn:gatehouse:acr:1fa', 'urn:gatehouse:acr:2fa'] as const;
+export const ACR_VALUES = [ACR.one, ACR.two] as const;
 
 const rankOf = (acr = '') => (ACR_VALUES as readonly string[]).indexOf(acr);
+
+export type PolicyDeps = {
+  tenant: DirectoryTenant;
+  /** What the tenant asks of a person, on a browser with this device cookie. */
+  secondFactorOf(tenant: DirectoryTenant, userId: UserId, deviceCookie: string | undefined): Promise<SecondFactor>;
+};
 
 /**
  * The steps between a request and its answer, in order; the first whose check asks for it becomes a page. To the core's
  * own login and consent come:
  * - a session whose user is gone asks to sign in, instead of failing for ever;
  * - an authentication class that was asked for (`acr_values`, or an essential `acr` claim) and that the session has not
- *   reached is refused, so that a token never says more than what happened.
+ *   reached asks for the second factor. Where there is none it is refused, so that a token never says more than what
+ *   happened;
+ * - a tenant that demands a second factor asks for it in sessions that began without one.
  */
-export function signInPolicy(): interactionPolicy.DefaultPolicy {
+export function signInPolicy(deps: PolicyDeps): interactionPolicy.DefaultPolicy {
   const { base, Check, Prompt } = interactionPolicy;
   const policy = base();
   const login = policy.get('login');
@@ -33,29 +47,41 @@ export function signInPolicy(): interactionPolicy.DefaultPolicy {
   policy.add(new Prompt({ name: 'select_account', requestable: true }), 0);
   policy.add(
     new Prompt(
-      { name: 'step_up', requestable: false },
-      new Check(
-        'class_not_reached',
-        'a stronger authentication is needed',
-        'unmet_authentication_requirements',
-        (ctx) => {
-          if (!ctx.oidc.account || reaches(ctx)) return Check.NO_NEED_TO_PROMPT;
-          throw new errors.UnmetAuthenticationRequirements('the requested authentication class cannot be reached');
-        },
-      ),
+      { name: 'mfa', requestable: false },
+      new Check('second_factor', 'a second factor is needed', 'interaction_required', (ctx) => wantsFactor(ctx, deps)),
     ),
     2,
   );
   return policy;
 }
 
-function reaches(ctx: KoaContextWithOIDC): boolean {
+/** @throws errors.UnmetAuthenticationRequirements where a class is asked for that this person cannot reach */
+async function wantsFactor(ctx: KoaContextWithOIDC, { tenant, secondFactorOf }: PolicyDeps): Promise<boolean> {
+  const { account, session } = ctx.oidc;
+  if (!account) return false;
+  const isReached = reaches(ctx, session?.acr);
+  if (!isReached && !reaches(ctx, ACR.two)) throw unmet();
+  const { mode } = tenant.settings.mfa;
+  const mayDemand = mode === 'required' || mode === 'required_for_roles';
+  if (session?.acr === ACR.two || (isReached && !mayDemand)) return false;
+  // A class that is asked for is asked for on a remembered browser too.
+  const cookie = isReached ? readDeviceCookie(ctx as unknown as Context) : undefined;
+  const { asked, demanded, mustEnrol } = await secondFactorOf(tenant, account.accountId as UserId, cookie);
+  if (isReached) return mustEnrol || (demanded && asked);
+  if (!asked && !mustEnrol) throw unmet();
+  return true;
+}
+
+const unmet = () => new errors.UnmetAuthenticationRequirements('the requested authentication class cannot be reached');
+
+/** Whether a class is good enough for what the request asks for. */
+function reaches(ctx: KoaContextWithOIDC, acr: string | undefined): boolean {
   const wanted = String(ctx.oidc.params?.['acr_values'] ?? '')
     .split(' ')
-    .filter((acr) => rankOf(acr) >= 0);
+    .filter((one) => rankOf(one) >= 0);
   const essential = essentialAcr(ctx);
-  const session = rankOf(ctx.oidc.session?.acr);
-  const met = (acr: string) => rankOf(acr) >= 0 && session >= rankOf(acr);
+  const has = rankOf(acr);
+  const met = (one: string) => rankOf(one) >= 0 && has >= rankOf(one);
   return (wanted.length === 0 || wanted.some(met)) && (essential === undefined || essential.some(met));
 }
 

@@ -13,7 +13,7 @@ import { existingGrant } from './grants.ts';
 import { type HardenOptions, harden } from './harden.ts';
 import { jwksOf } from './jwks.ts';
 import { PARAMETER_RULES } from './parameter-rules.ts';
-import { ACR_VALUES, signInPolicy } from './policy.ts';
+import { ACR_VALUES, type PolicyDeps, signInPolicy } from './policy.ts';
 import { extraTokenClaims } from './token-claims.ts';
 
 /** Seconds a first-party (JSON) refresh token lives: v1's refreshExpiresIn. */
@@ -21,7 +21,8 @@ export const FIRST_PARTY_REFRESH_SECONDS = 28_800;
 
 export type ProviderOptions = FeatureOptions &
   Omit<AdapterOptions, 'tenant' | 'refresh'> &
-  Pick<HardenOptions, 'assertClientAddress' | 'queueBackchannelLogout'> & {
+  Pick<HardenOptions, 'assertClientAddress' | 'queueBackchannelLogout'> &
+  Pick<PolicyDeps, 'secondFactorOf'> & {
     db: Knex;
     tenant: DirectoryTenant;
     issuer: string;
@@ -97,7 +98,10 @@ function configuration(options: ProviderOptions): Configuration {
     rotateRefreshToken: rotates,
     extraTokenClaims: extraTokenClaims(tenant, issuer),
     extraParams: PARAMETER_RULES,
-    interactions: { policy: signInPolicy(), url: (_ctx, interaction) => `${mount}/interaction/${interaction.uid}` },
+    interactions: {
+      policy: signInPolicy(options),
+      url: (_ctx, interaction) => `${mount}/interaction/${interaction.uid}`,
+    },
     renderError: (ctx, out, error) => pages.error(ctx, out, error),
     fetch: options.egress as NonNullable<Configuration['fetch']>,
     fetchResponseBodyLimits: { jwks_uri: LIMITS.egressBodyBytes, sector_identifier_uri: LIMITS.egressBodyBytes },

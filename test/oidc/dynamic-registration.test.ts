@@ -3,10 +3,11 @@ import { inTransaction } from '../../src/kernel/call.ts';
 import { LIMITS } from '../../src/kernel/limits.ts';
 import { OWN_METADATA } from '../../src/oidc/client-source.ts';
 import { issueInitialAccessToken } from '../../src/oidc/registration-token.ts';
+import { aBrowser } from '../support/browser.ts';
 import { expectFailure } from '../support/expect.ts';
 import { listening } from '../support/listener.ts';
 import { aSite, CALLBACK, type Site, startNode, type TestNode, WEB } from '../support/node.ts';
-import { aCode, ask, basic, bearer, post } from '../support/oauth.ts';
+import { ask, authorizeUrl, basic, bearer, post } from '../support/oauth.ts';
 
 const APP = {
   redirect_uris: [CALLBACK],
@@ -62,9 +63,7 @@ describe('dynamic registration', () => {
     expect(body).to.include({ client_name: 'My app', client_secret_expires_at: 0 });
     expect(body.client_id).to.match(/^reg_/);
     await expectNothingOfOurs(text.replace(body.client_secret, ''), body.client_id);
-    const { code, verifier } = await aCode(node, site, { client_id: body.client_id }, undefined).catch(async () =>
-      consented(body.client_id),
-    );
+    const { code, verifier } = await consented(body.client_id);
     const tokens = await post(
       node,
       site,
@@ -77,8 +76,6 @@ describe('dynamic registration', () => {
 
   /** A registered client is nobody's own: its users are asked. */
   async function consented(clientId: string) {
-    const { aBrowser } = await import('../support/browser.ts');
-    const { authorizeUrl } = await import('../support/oauth.ts');
     const browser = aBrowser(node);
     const verifier = 'v'.repeat(43);
     const consent = await browser.signIn(authorizeUrl(site, { client_id: clientId }, verifier), site.email);

@@ -118,11 +118,10 @@ describe('a client of the FAPI 2.0 security profile', () => {
       (await refresh(node, site, tokens.refresh_token as string, await as(), {})).status,
       'without the key',
     ).to.equal(400);
-    const thief = openid.getDPoPHandle(config, await openid.randomDPoPKeyPair());
-    const refused = await openid
-      .refreshTokenGrant(config, tokens.refresh_token as string, undefined, { DPoP: thief })
-      .catch((error: openid.ResponseBodyError) => error);
-    expect(refused).to.include({ error: 'invalid_grant' });
+    // Bound to the client by its own key (RFC 9449 §5): whoever has the token alone has nothing.
+    const stranger = await aKeyPair();
+    const forged = { ...(await as()), client_assertion: await anAssertion(stranger.privateKey, 'bank', site.issuer) };
+    expect((await refresh(node, site, tokens.refresh_token as string, forged, {})).status, 'another key').to.equal(401);
   });
 
   it('names the issuer alone in its assertions, also where others are let off', async () => {

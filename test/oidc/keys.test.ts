@@ -92,8 +92,6 @@ describe('signing keys', () => {
       db('signing_keys').where({ tenant_id: site.tenantId, status: 'retired' }).select('sealed'),
     );
     expect(rows).to.deep.equal([{ sealed: null }, { sealed: null }]);
-    const { issuerOf } = node.core.issuers;
-    expect(issuerOf).to.be.a('function');
     expect(
       (await keys().keysOf(site.call)).filter(({ status, privateJwk }) => status === 'retired' && privateJwk),
     ).to.deep.equal([]);

@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto';
 import { expect } from 'chai';
-import { decodeJwt, decodeProtectedHeader, exportSPKI, importJWK, type JWK, SignJWT } from 'jose';
+import { CompactSign, decodeJwt, decodeProtectedHeader, exportSPKI, importJWK, type JWK, SignJWT } from 'jose';
 import type { TokenSet } from '../../src/domain/sign-in/tokens.ts';
 import { expectFailure } from '../support/expect.ts';
 import { API, aSite, type Site, startNode, type TestNode, WEB } from '../support/node.ts';
@@ -55,7 +55,6 @@ describe('access tokens of our own API', () => {
   async function resigned(claims: object, header: object = {}, body?: string): Promise<string> {
     const real = decodeJwt(tokens.accessToken);
     const payload = body ?? JSON.stringify({ ...real, ...claims });
-    const { CompactSign } = await import('jose');
     return new CompactSign(Buffer.from(payload))
       .setProtectedHeader({ ...decodeProtectedHeader(tokens.accessToken), ...header } as never)
       .sign(await importJWK(active, 'RS256'), {

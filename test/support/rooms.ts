@@ -5,6 +5,7 @@ import { createAuditService } from '../../src/domain/audit/audit-service.ts';
 import { createBlueprintService } from '../../src/domain/blueprint/blueprint-service.ts';
 import { createClientService } from '../../src/domain/clients/client-service.ts';
 import { createTenantKeyService } from '../../src/domain/keys/tenant-key-service.ts';
+import { createLetterService } from '../../src/domain/mail/letter-service.ts';
 import { createCommonPasswords } from '../../src/domain/passwords/common-passwords.ts';
 import { createHasher, type HashRun } from '../../src/domain/passwords/hash.ts';
 import { createPasswordService } from '../../src/domain/passwords/password-service.ts';
@@ -33,15 +34,18 @@ export function buildRooms() {
   const access = createAccessService({ audit });
   const tenants = createTenantService({ audit, access, tenantKeys });
   const hasher = createHasher({ memoryKib: 8_192, passes: 1, onRun: (run) => hashRuns.push(run) });
+  const letters = createLetterService({ keys: tenantKeys });
   const passwords = createPasswordService({
     hasher,
     common: createCommonPasswords(),
     isBreached: async () => false,
     throttle: createThrottle({ counters: pool(), devices: createDeviceCookies({ keys: tenantKeys }) }),
+    sessions,
+    letters,
     audit,
   });
   const passwordTransfer = createPasswordTransfer();
-  const users = createUserService({ audit, access, sessions, passwords });
+  const users = createUserService({ audit, access, sessions, passwords, letters });
   const apis = createApiService({ audit });
   const clients = createClientService({
     audit,

@@ -21,6 +21,8 @@ export type SecondFactor = {
   offered: readonly FactorKind[];
   /** Whether a second factor must be shown now, and is there. */
   asked: boolean;
+  /** Whether the policy demands one of this person; else it is asked for because they chose to have it. */
+  demanded: boolean;
   /** Whether one must be enrolled before the person comes in. */
   mustEnrol: boolean;
 };
@@ -46,16 +48,20 @@ export function isDemanded({ mode, roles }: TenantSettings['mfa'], held: readonl
  */
 export function judgeSecondFactor(mfa: TenantSettings['mfa'], holdings: Holdings): SecondFactor {
   const { kinds, backupCodes, roles, remembered } = holdings;
-  if (mfa.mode === 'off') return { offered: [], asked: false, mustEnrol: false };
+  if (mfa.mode === 'off') return NOT_ASKED;
+  const demanded = isDemanded(mfa, roles);
   const allowed = kinds.filter((kind) => mfa.allowedFactors.includes(kind));
   const usable: FactorKind[] = allowed.length > 0 ? allowed : [...kinds];
   const standIn = backupCodes > 0 && usable.length > 0 && mfa.allowedFactors.includes('backup_code');
   return {
     offered: standIn ? [...usable, 'backup_code'] : usable,
     asked: usable.length > 0 && !remembered,
-    mustEnrol: allowed.length === 0 && isDemanded(mfa, roles),
+    demanded,
+    mustEnrol: demanded && allowed.length === 0,
   };
 }
+
+const NOT_ASKED: SecondFactor = { offered: [], asked: false, demanded: false, mustEnrol: false };
 
 /** How an authentication is named after a proof (RFC 8176). A backup code is a one-time password too. */
 export function amrWith(amr: readonly string[], proof: readonly string[]): string[] {

@@ -1,10 +1,10 @@
 /** Where a link of a letter leads: a path below the tenant's issuer. The house writes the rest when it sends the letter. */
 export type LetterLink = { path: `/${string}`; query?: Readonly<Record<string, string>> };
 
-/** A link, and the code that works when the link does not. */
+/** A link, and the code that works when the link does not, on the browser that asked. */
 type Proof = {
   link: LetterLink;
-  code: string;
+  code?: string | undefined;
   /** How long both are good for. */
   minutes: number;
 };

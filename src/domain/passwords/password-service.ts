@@ -2,6 +2,8 @@ import { inTransaction, type TenantCall } from '../../kernel/call.ts';
 import { Failure } from '../../kernel/failure.ts';
 import type { UserId } from '../../kernel/ids.ts';
 import type { AuditService } from '../audit/audit-service.ts';
+import type { LetterService } from '../mail/letter-service.ts';
+import type { SessionService } from '../sessions/session-service.ts';
 import type { Throttle } from '../sign-in/throttle.ts';
 import { withDefaults } from '../tenants/settings.ts';
 import type { BreachCheck } from './breach-check.ts';
@@ -18,6 +20,9 @@ export type PasswordServiceDeps = {
   isBreached: BreachCheck;
   /** The counters of sign-in: guessing here and there is one guessing. */
   throttle: Pick<Throttle, 'reserve' | 'deviceOf'>;
+  /** What a changed password ends, and how its owner hears of it. */
+  sessions: Pick<SessionService, 'endAll'>;
+  letters: Pick<LetterService, 'toUser'>;
   audit: Pick<AuditService, 'record' | 'recordRefusal'>;
   /** Words that no password may lean on, beside the tenant's and the person's own. */
   productWords?: readonly string[];
@@ -32,6 +37,8 @@ export function createPasswordService({
   common,
   isBreached,
   throttle,
+  sessions,
+  letters,
   audit,
   productWords = ['gatehouse'],
 }: PasswordServiceDeps) {
@@ -91,7 +98,7 @@ export function createPasswordService({
     return { userId, stored: await hasher.hash(password) };
   }
 
-  /** Puts another password in the place of the one that was seen, with its line in the audit trail; false: somebody was faster. */
+  /** Puts another password in the place of the one that was seen, and tells its owner; false: somebody was faster. */
   async function swap(
     tx: TenantCall,
     userId: UserId,
@@ -101,6 +108,7 @@ export function createPasswordService({
     if (!subject.current || !(await store.replace(tx, userId, subject.current, stored))) return false;
     await rememberOld(tx, userId, subject);
     await audit.record(tx, 'password.changed', { target: `user:${userId}` });
+    await letters.toUser(tx, userId, 'password-changed', { at: tx.now.toISOString(), ip: tx.origin?.ip });
     return true;
   }
 
@@ -156,7 +164,8 @@ export function createPasswordService({
       inTransaction(tx, (inner) => store.rehash(inner, userId, seen, stored)),
 
     /**
-     * A signed-in person changes the password. Wrong current ones count as wrong logins do.
+     * A signed-in person changes the password: every other session of theirs ends, and a letter tells them. Wrong
+     * current ones count as wrong logins do.
      *
      * @param deviceCookie the browser's, so that strangers who guess cannot keep the owner from it
      * @throws Failure `invalid_credentials` when the current one is wrong, `rate_limited` after too many such,
@@ -192,6 +201,9 @@ export function createPasswordService({
       const stored = await hasher.hash(next);
       await inTransaction(call, async (tx) => {
         if (!(await swap(tx, userId, subject, stored))) throw new Failure('conflict', { userId });
+        const { actor } = tx;
+        const own = actor.kind === 'user' && actor.userId === userId ? actor.sessionUid : undefined;
+        await sessions.endAll(tx, userId, 'password_changed', own);
       });
     },
 

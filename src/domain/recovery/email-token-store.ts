@@ -17,8 +17,10 @@ export async function add({ db, tenantId, now }: TenantCall, token: NewEmailToke
   const { rowCount } = await db.raw(
     `insert into email_tokens (tenant_id, id, user_id, purpose, email, hash, code, holder, created_at, expires_at)
      values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict (tenant_id, id) do nothing`,
-    [tenantId, columns.id, userId, columns.purpose, columns.email, columns.hash, columns.code, columns.holder]
-      .concat([now, expiresAt] as never[]),
+    [tenantId, columns.id, userId, columns.purpose, columns.email, columns.hash, columns.code, columns.holder].concat([
+      now,
+      expiresAt,
+    ] as never[]),
   );
   return rowCount === 1;
 }

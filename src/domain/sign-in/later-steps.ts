@@ -3,10 +3,11 @@ import { Failure } from '../../kernel/failure.ts';
 import type { FactorId, UserId } from '../../kernel/ids.ts';
 import type { AuditService } from '../audit/audit-service.ts';
 import type { Answer, ChallengeService, Proven } from '../factors/challenge-service.ts';
-import { amrWith } from '../factors/factor.ts';
+import { amrWith, type SecondFactor } from '../factors/factor.ts';
 import type { FactorService, TotpEnrolment } from '../factors/factor-service.ts';
 import type { PasswordService } from '../passwords/password-service.ts';
 import { assertPassword } from '../passwords/password-text.ts';
+import type { TenantSettings } from '../tenants/settings.ts';
 import type { DeviceCookies } from './device-cookie.ts';
 import type { Browser, Outcome, Progress, SignInEnd } from './progress.ts';
 import * as store from './sign-in-store.ts';
@@ -82,6 +83,16 @@ export function createLaterSteps(deps: LaterStepsDeps) {
         if (error instanceof Failure) onEnd(error.code === 'rate_limited' ? 'locked' : 'failure');
         throw error;
       }
+    },
+
+    /** What the tenant asks of a signed-in person. With the browser's device cookie, one that was remembered is not asked. */
+    async secondFactorOf(
+      call: TenantCall,
+      userId: UserId,
+      mfa: TenantSettings['mfa'],
+      deviceCookie?: string,
+    ): Promise<SecondFactor> {
+      return factors.secondFactorOf(call, userId, mfa, await devices.deviceOf(call, deviceCookie, userId));
     },
 
     /**

@@ -7,7 +7,7 @@ import { Failure } from '../../kernel/failure.ts';
 import type { UserId } from '../../kernel/ids.ts';
 import { LIMITS } from '../../kernel/limits.ts';
 import { sha256 } from '../../kernel/secret.ts';
-import type { TenantSettings } from '../tenants/settings.ts';
+import { DEFAULT_SETTINGS, type TenantSettings } from '../tenants/settings.ts';
 import type { DeviceCookies } from './device-cookie.ts';
 import * as store from './throttle-store.ts';
 
@@ -111,8 +111,7 @@ export function createThrottle({ counters, devices }: { counters: Knex; devices:
     /** Counts an attempt at an account. `held` says that its password must not count, even if it is right. */
     async reserve(call: TenantCall, { guessed, deviceId, lockout }: Reservation) {
       const account = 'userId' in guessed ? `user:${guessed.userId}` : `name:${guessed.name}`;
-      const from = deviceId === undefined ? `network:${networkOf(call.origin?.ip ?? '')}` : `device:${deviceId}`;
-      const key = keyOf(call.tenantId, account, from);
+      const key = keyOf(call.tenantId, account, placeOf(call, deviceId));
       const accountKey = keyOf(call.tenantId, account);
       const count = await (deviceId === undefined
         ? reserveStranger(key, accountKey, lockout)
@@ -139,8 +138,18 @@ export function createThrottle({ counters, devices }: { counters: Knex; devices:
         },
       };
     },
+
+    /** The owner has proven by other means whose account it is: this network or browser starts anew. */
+    forgive(call: TenantCall, userId: UserId, deviceId: string | undefined): Promise<void> {
+      const key = keyOf(call.tenantId, `user:${userId}`, placeOf(call, deviceId));
+      return store.giveBack(counters, [], [narrowFor(DEFAULT_SETTINGS.lockout).getKey(key)]);
+    },
   };
 }
+
+/** From where an account is guessed at, or signed in to. */
+const placeOf = ({ origin }: TenantCall, deviceId: string | undefined) =>
+  deviceId === undefined ? `network:${networkOf(origin?.ip ?? '')}` : `device:${deviceId}`;
 
 export type Throttle = ReturnType<typeof createThrottle>;
 export type Attempt = Awaited<ReturnType<Throttle['reserve']>>;

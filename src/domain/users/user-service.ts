@@ -7,6 +7,7 @@ import { LIMITS } from '../../kernel/limits.ts';
 import { likePattern, type Page, type PageQuery, pageWindow } from '../../kernel/page.ts';
 import type { AccessService } from '../access/access-service.ts';
 import type { AuditService } from '../audit/audit-service.ts';
+import type { LetterService } from '../mail/letter-service.ts';
 import type { PasswordService } from '../passwords/password-service.ts';
 import type { SessionService } from '../sessions/session-service.ts';
 import {
@@ -28,6 +29,7 @@ export type UserServiceDeps = {
   access: AccessService;
   sessions: Pick<SessionService, 'endAll'>;
   passwords: Pick<PasswordService, 'prepare' | 'set'>;
+  letters: Pick<LetterService, 'toUser'>;
 };
 
 /** A user to be made, with what belongs to other rooms. */
@@ -45,7 +47,7 @@ export type UserQuery = PageQuery & {
 };
 
 /** The people of a tenant. */
-export function createUserService({ audit, access, sessions, passwords }: UserServiceDeps) {
+export function createUserService({ audit, access, sessions, passwords, letters }: UserServiceDeps) {
   const target = (id: UserId) => ({ target: `user:${id}` });
 
   /** Locks a user who may change, lets `work` do so, and says so in the audit trail; nothing when nothing changes. */
@@ -197,7 +199,7 @@ export function createUserService({ audit, access, sessions, passwords }: UserSe
       change(call, id, 'user.reactivated', () => ({ status: 'active' })),
 
     /**
-     * Gives a user another password, on somebody else's word, and ends every session of theirs.
+     * Gives a user another password, on somebody else's word, ends every session of theirs, and tells them by letter.
      *
      * @throws Failure `user_not_found`, `user_deactivated`; `privilege_escalation` when the user may do what the actor
      *   may not; what `passwords.prepare` throws
@@ -210,6 +212,7 @@ export function createUserService({ audit, access, sessions, passwords }: UserSe
         await passwords.set(tx, id, ready, { mustChange });
         await sessions.endAll(tx, id, 'password_changed');
         await audit.record(tx, 'user.password_set', { ...target(id), details: { mustChange } });
+        await letters.toUser(tx, id, 'password-changed', { at: tx.now.toISOString() });
       });
     },
 

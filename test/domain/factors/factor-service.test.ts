@@ -171,6 +171,7 @@ describe('removing a factor', () => {
     expect(await factors.secondFactorOf(tenant, ann, policy)).to.deep.equal({
       offered: [],
       asked: false,
+      demanded: false,
       mustEnrol: false,
     });
     expect(await refusalOf(factors.remove(tenant, by, factor!.id))).to.equal('factor_not_found');

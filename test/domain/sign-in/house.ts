@@ -6,6 +6,7 @@ import { createChallengeService } from '../../../src/domain/factors/challenge-se
 import { createCodeThrottle } from '../../../src/domain/factors/code-throttle.ts';
 import { createFactorService } from '../../../src/domain/factors/factor-service.ts';
 import { createTenantKeyService } from '../../../src/domain/keys/tenant-key-service.ts';
+import { createLetterService } from '../../../src/domain/mail/letter-service.ts';
 import { createBreachCheck, type FetchText } from '../../../src/domain/passwords/breach-check.ts';
 import { createCommonPasswords } from '../../../src/domain/passwords/common-passwords.ts';
 import { createHasher, type HasherSettings, type HashRun } from '../../../src/domain/passwords/hash.ts';
@@ -56,6 +57,8 @@ export function aHouse({ hasher = {}, fetchText }: { hasher?: Partial<HasherSett
       fetchText: fetchText ?? (() => Promise.reject(new Error('nobody is asked'))),
     }),
     throttle,
+    sessions: createSessionService({ audit }),
+    letters: createLetterService({ keys }),
     audit,
   });
   let made: Promise<TenantCall> | undefined;

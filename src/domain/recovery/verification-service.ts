@@ -1,0 +1,81 @@
+import { inTransaction, type OperatorCall, type TenantCall } from '../../kernel/call.ts';
+import { Failure } from '../../kernel/failure.ts';
+import type { TenantId, UserId } from '../../kernel/ids.ts';
+import { asciiDigits } from '../factors/code-text.ts';
+import type { LetterOptions, LetterService } from '../mail/letter-service.ts';
+import type { UserService } from '../users/user-service.ts';
+import { type EmailToken, holderHash } from './email-token.ts';
+import type { EmailTokenService } from './email-token-service.ts';
+import type { RecoveryThrottle } from './recovery-throttle.ts';
+
+export type VerificationDeps = {
+  tokens: EmailTokenService;
+  letters: Pick<LetterService, 'toUser'>;
+  users: Pick<UserService, 'setVerified'>;
+  throttle: Pick<RecoveryThrottle, 'takeTry'>;
+};
+
+/** The proof that a user reads the letters of the address that stands in their profile. */
+export function createVerificationService({ tokens, letters, users, throttle }: VerificationDeps) {
+  async function finish(tx: TenantCall, { id, userId }: EmailToken): Promise<void> {
+    if (!(await tokens.consume(tx, 'verify-email', id))) throw new Failure('token_invalid');
+    await tokens.forget(tx, 'verify-email', userId);
+    await users.setVerified(tx, userId, { email: true });
+  }
+
+  return {
+    /**
+     * Writes to a user's address, in the caller's transaction. The link and the code are good for a day, for exactly that
+     * address. The caller limits how often.
+     *
+     * @param holder what only the browser has on which the code may be typed
+     */
+    async send(
+      tx: TenantCall,
+      { id: userId, email }: { id: UserId; email: string },
+      { holder, ...options }: Omit<LetterOptions, 'until'> & { holder?: string | undefined } = {},
+    ): Promise<void> {
+      const hash = holder === undefined ? undefined : holderHash(holder);
+      const made = await tokens.mint(tx, 'verify-email', { userId, email, holder: hash });
+      if (!made) return;
+      const { token, code, minutes, expiresAt } = made;
+      const values = { link: { path: '/verify-email', query: { token } }, minutes, ...(hash && { code }) } as const;
+      await letters.toUser(tx, userId, 'verify-email', values, { ...options, until: expiresAt.toISOString() });
+    },
+
+    /** Whether a link would still verify an address. To look uses nothing up. */
+    isOpen: async (call: TenantCall, token: string): Promise<boolean> =>
+      (await tokens.find(call, 'verify-email', token)) !== undefined,
+
+    /**
+     * Takes a link's token for the proof. The tenant may be left out: the token knows it.
+     *
+     * @throws Failure `token_invalid`; a second call meets it too
+     */
+    async confirm(call: OperatorCall & { tenantId?: TenantId | undefined }, token: string): Promise<void> {
+      const tenantId = call.tenantId ?? (await tokens.tenantOf(call, token));
+      if (tenantId === undefined) throw new Failure('token_invalid');
+      const there: TenantCall = { ...call, tenantId };
+      const found = await tokens.find(there, 'verify-email', token);
+      if (!found) throw new Failure('token_invalid');
+      await inTransaction(there, (tx) => finish(tx, found));
+    },
+
+    /**
+     * The same by the code of the letter, on the browser that asked for it; five tries.
+     *
+     * @throws Failure `token_invalid`; `rate_limited` after too many codes of one address
+     */
+    async confirmByCode(call: TenantCall, { holder, code }: { holder: string; code: string }): Promise<UserId> {
+      if (call.db.isTransaction) throw new Error('a try that is rolled back is not counted');
+      await throttle.takeTry(call);
+      const typed = { holder, code: asciiDigits(code) };
+      const found = await inTransaction(call, (tx) => tokens.findByCode(tx, 'verify-email', typed));
+      if (!found) throw new Failure('token_invalid');
+      await inTransaction(call, (tx) => finish(tx, found));
+      return found.userId;
+    },
+  };
+}
+
+export type VerificationService = ReturnType<typeof createVerificationService>;
