@@ -131,13 +131,18 @@ export const loginFlow: Flow<unknown> = flow({
   step: async (connection, json: string) => void good(await connection.send('POST', '/api/v1/auth/login', { json })),
 });
 
-/** Requests to tenants picked at random, evenly: what machines of many tenants ask. */
-export function mixFlow(tenants: number): Flow<unknown> {
+/**
+ * What machines of many tenants ask, each request of a tenant picked at random.
+ *
+ * @param busy how many of the tenants are asked for at all, spread over all of them
+ */
+export function mixFlow(tenants: number, busy = tenants): Flow<unknown> {
+  const apart = Math.floor(tenants / busy);
   return flow({
-    name: `mix over ${tenants} tenants`,
+    name: `mix over ${busy} of ${tenants} tenants`,
     prepare: async () => {},
     async step(connection) {
-      const mount = `/t/${slugOf(Math.floor(Math.random() * tenants))}`;
+      const mount = `/t/${slugOf(Math.floor(Math.random() * busy) * apart)}`;
       const kind = Math.random();
       if (kind < 0.2) good(await connection.send('GET', `${mount}/.well-known/openid-configuration`));
       else if (kind < 0.4) good(await connection.send('GET', `${mount}/.well-known/jwks.json`));

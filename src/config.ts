@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { parse as parseYaml } from 'yaml';
 import { z } from 'zod';
 import { networks } from './kernel/address.ts';
+import { canonicalEmail } from './kernel/canonical.ts';
 
 const flag = z
   .union([z.boolean(), z.enum(['true', 'false', '1', '0'])])
@@ -54,8 +55,13 @@ const SETTINGS = z.strictObject({
   ADMIN_PASSWORD: z.string().optional(),
   /** YAML file that is applied at start (`gatehouse apply`). */
   GATEHOUSE_APPLY: z.string().optional(),
-  /** Mail server, smtp:// or smtps://. */
+  /** Mail server, smtp:// or smtps://, with user and password; `?tls=required` or `?tls=none` for smtp://. */
   SMTP_URL: z.url({ protocol: /^smtps?$/ }).optional(),
+  /** The address that letters come from; a tenant may have its own. Default: no-reply at the host of PUBLIC_URL. */
+  MAIL_FROM: z
+    .string()
+    .refine((v) => canonicalEmail(v) !== undefined, 'one plain e-mail address is needed')
+    .optional(),
   /** CIDRs of reverse proxies whose forwarded headers count. */
   TRUSTED_PROXIES: cidrs.default([]),
   /** CIDRs that may read /metrics and /internal/*; compared with the socket's address. */

@@ -56,6 +56,17 @@ const settings = z
       .partial()
       .describe('Second factors: who must have one, which ones, and how long a browser is remembered.'),
     registration: z.strictObject({ selfService: z.boolean(), dynamicClients: z.boolean() }).partial(),
+    smtp: z
+      .strictObject({
+        host: text(LIMITS.domainChars),
+        port: z.int().min(1).max(65_535),
+        secure: z.boolean(),
+        user: text(LIMITS.smtpUserChars),
+        fromName: text(LIMITS.nameChars),
+        fromAddress: text(LIMITS.emailChars),
+      })
+      .partial()
+      .describe('A mail server of the tenant’s own. Its password is set by the API, never in a file.'),
     claims: z.strictObject({ conformIdTokenClaims: z.boolean() }).partial(),
   })
   .partial();

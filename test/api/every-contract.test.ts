@@ -8,6 +8,7 @@ import { type Route, routesOf } from '../../src/api/routes.ts';
 import { PERMISSIONS } from '../../src/domain/access/role.ts';
 import { Failure, type FailureCode } from '../../src/kernel/failure.ts';
 import { calledBy, servingContracts, someone } from '../support/api.ts';
+import { enrolTotp } from '../support/factors.ts';
 import { type SignedIn, servingV1 } from '../support/v1.ts';
 
 /** Whoever may do everything: what is refused to them is refused for another reason than access. */
@@ -126,6 +127,7 @@ type Makers = Partial<Record<FailureCode, (owner: SignedIn) => Promise<Record<st
 
 const FOREIGN: Record<string, Makers> = {
   v1: {
+    factor_not_found: async ({ as }) => ({ factorId: (await enrolTotp(as)).factorId }),
     session_not_found: async ({ as }) => ({ id: (await as('GET', '/api/v1/me/sessions')).body.data[0].id }),
   },
 };

@@ -15,7 +15,17 @@ import {
   WEB,
   WEB_SECRET,
 } from '../support/node.ts';
-import { AS_WEB, ASSERTION_TYPE, aKeyPair, anAssertion, basic, forgeJws, nowSeconds, post } from '../support/oauth.ts';
+import {
+  AS_WEB,
+  ASSERTION_TYPE,
+  aKeyPair,
+  anAssertion,
+  basic,
+  eventually,
+  forgeJws,
+  nowSeconds,
+  post,
+} from '../support/oauth.ts';
 
 describe('client authentication', () => {
   let node: TestNode;
@@ -227,9 +237,18 @@ describe('client authentication', () => {
       overlapSeconds: 3600,
     });
     for (const each of [ROBOT_SECRET, secret]) expect((await asking({}, basic('turning', each))).status).to.equal(200);
-    await clients.rotateSecret({ ...site.call, now: new Date() }, 'turning');
-    // Every node obeys within a second; this one hears of it as the others do.
-    while ((await asking({}, basic('turning', secret))).status !== 401);
+    const { secret: newest } = await clients.rotateSecret({ ...site.call, now: new Date() }, 'turning', {
+      overlapSeconds: 1,
+    });
+    await eventually(
+      'the node to know the newest',
+      async () => (await asking({}, basic('turning', newest))).status === 200,
+    );
+    await eventually(
+      'the end of its predecessor',
+      async () => (await asking({}, basic('turning', secret))).status === 401,
+    );
+    expect((await asking({}, basic('turning', newest))).status).to.equal(200);
   });
 
   it('does not take a secret’s stored hash for the secret (KY01)', async () => {

@@ -153,7 +153,7 @@ describe('authorization codes', () => {
     return pending;
   }
 
-  it('are asked for by a public client too, which has PKCE alone', async () => {
+  it('of a client that asks without PKCE are not another client’s either', async () => {
     const { redeem } = await aCode(node, site, { client_id: 'lax' });
     expect((await redeem({}, AS_WEB)).body).to.include({ error: 'invalid_grant' });
   });

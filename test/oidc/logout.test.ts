@@ -119,23 +119,23 @@ describe('logout', () => {
       }
     });
 
-    for (const [what, answer] of [
-      ['is down', (socket: { destroy(): void }) => void socket.destroy()],
-      [
-        'redirects elsewhere',
-        'HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\nConnection: close\r\n\r\n',
-      ],
-      ['refuses', 'HTTP/1.1 500 No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n'],
-    ] as const)
+    const failures: Record<string, (elsewhere: number) => Parameters<typeof answering>[0]> = {
+      'is down': () => (socket) => void socket.destroy(),
+      'redirects elsewhere': (port) =>
+        `HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:${port}/\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`,
+      refuses: () => 'HTTP/1.1 500 No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n',
+    };
+    for (const [what, answer] of Object.entries(failures))
       it(`again later, when the application ${what} (OA53)`, async () => {
-        const listener = await listening(answering(answer as string));
         const elsewhere = await listening((socket) => socket.end());
+        const listener = await listening(answering(answer(elsewhere.port)));
         const { at, its } = await told(listener.port);
         try {
           const { browser } = await someTokens(at, its);
           await browser.submit(await browser.go(`${its.issuer}/oauth/logout`), { logout: 'yes' });
           await eventually('a first attempt', async () => ((await outboxOf(at, its))[0]?.attempts ?? 0) > 0);
           expect((await outboxOf(at, its))[0]).to.include({ delivered_at: null });
+          expect(elsewhere.connections()).to.equal(0);
         } finally {
           await listener.close();
           await elsewhere.close();

@@ -6,6 +6,7 @@ import * as auth from './auth.ts';
 import { type CallerDeps, createCaller, TENANT_PARAMETERS } from './caller.ts';
 import { challengeIds, tenantIds } from './ids.ts';
 import * as me from './me.ts';
+import * as mfa from './mfa.ts';
 
 /** Identity Service, `/api/v1` and `/internal/identity`. */
 export function createV1(deps: CallerDeps): Contract {
@@ -40,7 +41,7 @@ export function createV1(deps: CallerDeps): Contract {
       .describe(
         '`error` is for programs, `message` for people; `details` names the fields of a 400 or of a refused password.',
       ),
-    operations: operationsOf(auth, me),
+    operations: operationsOf(auth, me, mfa),
   };
 }
 

@@ -1,6 +1,9 @@
+import { parseAddress } from '../../kernel/address.ts';
+import { canonicalDomain, canonicalEmail } from '../../kernel/canonical.ts';
 import { Failure } from '../../kernel/failure.ts';
 import { LIMITS } from '../../kernel/limits.ts';
 import { canonicalLocale, canonicalTimezone, isWebUrl, plainName } from '../../kernel/text.ts';
+import { isSealedPassword } from './smtp-password.ts';
 
 /** What may be a second factor. Backup codes stand in for any of the others, for people who have one. */
 export const FACTOR_KINDS = ['totp', 'webauthn', 'backup_code'] as const;
@@ -56,6 +59,18 @@ export type TenantSettings = {
     rememberDeviceDays: number;
   };
   registration: { selfService: boolean; dynamicClients: boolean };
+  /** The tenant's own mail server; the house's sends its letters when `host` is not set. */
+  smtp: {
+    host?: string;
+    port?: number;
+    /** TLS from the first byte; STARTTLS, without which nothing is sent, when it is not set. */
+    secure?: boolean;
+    user?: string;
+    /** Sealed under the tenant's key (`smtp-password.ts`), for exactly this server and user. Shown to nobody. */
+    password?: string;
+    fromName?: string;
+    fromAddress?: string;
+  };
   claims: {
     /** Claims of `profile`, `email`, … only where OIDC Core §5.4 has them: userinfo, not the ID token. */
     conformIdTokenClaims: boolean;
@@ -82,6 +97,7 @@ export const DEFAULT_SETTINGS: TenantSettings = {
   sessions: { idleSeconds: 7 * 86_400, absoluteSeconds: 30 * 86_400 },
   mfa: { mode: 'optional', roles: [], allowedFactors: FACTOR_KINDS, rememberDeviceDays: 0 },
   registration: { selfService: false, dynamicClients: false },
+  smtp: {},
   claims: { conformIdTokenClaims: true },
 };
 
@@ -118,9 +134,9 @@ const text =
   (value) =>
     typeof value === 'string' ? read(value) : undefined;
 const oneOf =
-  (...values: readonly string[]): Rule =>
+  <T>(...values: readonly T[]): Rule =>
   (value) =>
-    values.includes(value as string) ? value : undefined;
+    values.includes(value as T) ? value : undefined;
 /** A list without repetitions, each item by the rule. */
 const list =
   (each: Rule, max: number): Rule =>
@@ -132,6 +148,8 @@ const list =
 const color = text((value) => (/^#[0-9a-f]{6}$/i.test(value) ? value.toLowerCase() : undefined));
 
 const YEAR = 366 * 86_400;
+/** What mail servers listen on below 1024 (RFC 5321, RFC 8314). */
+const MAIL_PORTS = [25, 465, 587];
 
 /** Every setting there is, in the order in which they are written. A setting without a rule does not compile. */
 const RULES: Record<Leaf<TenantSettings>, Rule> = {
@@ -170,8 +188,18 @@ const RULES: Record<Leaf<TenantSettings>, Rule> = {
   'mfa.rememberDeviceDays': whole(0, 90),
   'registration.selfService': flag,
   'registration.dynamicClients': flag,
+  'smtp.host': text((value) => canonicalDomain(value) ?? (parseAddress(value) && value)),
+  'smtp.port': (value) => whole(1_024, 65_535)(value) ?? oneOf(...MAIL_PORTS)(value),
+  'smtp.secure': flag,
+  'smtp.user': text((value) => plainName(value, LIMITS.smtpUserChars)),
+  'smtp.password': text((value) => (isSealedPassword(value) ? value : undefined)),
+  'smtp.fromName': text((value) => plainName(value, LIMITS.nameChars)),
+  'smtp.fromAddress': text((value) => canonicalEmail(value) && value.trim().normalize('NFKC')),
   'claims.conformIdTokenClaims': flag,
 };
+
+/** What a password for a mail server belongs to. */
+const SMTP_PLACE = ['smtp.host', 'smtp.port', 'smtp.secure', 'smtp.user'];
 
 const isGroup = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
@@ -208,7 +236,8 @@ export function withDefaults(own: OwnSettings): TenantSettings {
  * @throws Failure `invalid_input` that names the first setting that does not exist or has a wrong value
  */
 export function changeSettings(own: OwnSettings, change: SettingsChange): OwnSettings {
-  const leaves = new Map(leavesOf(own));
+  const before: ReadonlyMap<string, unknown> = new Map(leavesOf(own));
+  const leaves = new Map(before);
   for (const [path, value] of leavesOf(change)) {
     if (value === undefined) continue;
     const rule = Object.hasOwn(RULES, path) ? RULES[path as Leaf<TenantSettings>] : undefined;
@@ -219,12 +248,19 @@ export function changeSettings(own: OwnSettings, change: SettingsChange): OwnSet
     if (stored === null) leaves.delete(path);
     else leaves.set(path, stored);
   }
+  // A password is for one server: it must not be shown to another that somebody puts in its place.
+  const isMoved = SMTP_PLACE.some((path) => leaves.get(path) !== before.get(path));
+  if (isMoved && typeof change.smtp?.password !== 'string') leaves.delete('smtp.password');
   const changed = fromLeaves(leaves);
   assertConsistent(withDefaults(changed));
   return changed;
 }
 
-function assertConsistent({ password, sessions, mfa }: TenantSettings): void {
+function assertConsistent({ password, sessions, mfa, smtp }: TenantSettings): void {
+  if ((smtp.host === undefined) !== (smtp.fromAddress === undefined)) {
+    const [field, problem] = smtp.host === undefined ? ['host', 'is needed'] : ['fromAddress', 'is needed'];
+    throw new Failure('invalid_input', { field: `settings.smtp.${field}`, problem });
+  }
   if (mfa.mode !== 'off' && mfa.allowedFactors.every((kind) => kind === 'backup_code')) {
     throw new Failure('invalid_input', { field: 'settings.mfa.allowedFactors', problem: 'leaves none to enrol' });
   }

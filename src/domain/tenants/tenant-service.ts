@@ -3,11 +3,12 @@ import { Failure } from '../../kernel/failure.ts';
 import { newId, type TenantId } from '../../kernel/ids.ts';
 import { LIMITS } from '../../kernel/limits.ts';
 import { likePattern, type Page, type PageQuery, pageWindow } from '../../kernel/page.ts';
-import { stableJson } from '../../kernel/text.ts';
+import { isPlain, stableJson } from '../../kernel/text.ts';
 import type { AccessService } from '../access/access-service.ts';
 import type { AuditService } from '../audit/audit-service.ts';
 import type { TenantKeyService } from '../keys/tenant-key-service.ts';
 import { changeSettings, type SettingsChange } from './settings.ts';
+import { sealSmtpPassword } from './smtp-password.ts';
 import {
   assertSuspendable,
   assertTypeChange,
@@ -26,7 +27,7 @@ import * as store from './tenant-store.ts';
 export type TenantServiceDeps = {
   audit: AuditService;
   access: AccessService;
-  tenantKeys: Pick<TenantKeyService, 'create'>;
+  tenantKeys: Pick<TenantKeyService, 'create' | 'keyFor'>;
 };
 
 /**
@@ -68,6 +69,18 @@ export function createTenantService({ audit, access, tenantKeys }: TenantService
       });
       return changed;
     });
+  }
+
+  async function withSealedPassword(call: TenantCall, settings: SettingsChange): Promise<SettingsChange> {
+    const plain = settings.smtp?.password;
+    if (typeof plain !== 'string') return settings;
+    if (plain === '' || plain.length > LIMITS.smtpPasswordChars || !isPlain(plain))
+      throw new Failure('invalid_input', {
+        field: 'settings.smtp.password',
+        problem: 'is empty, too long or not plain',
+      });
+    const key = await tenantKeys.keyFor(call, 'seal');
+    return { ...settings, smtp: { ...settings.smtp, password: sealSmtpPassword(key, call.tenantId, plain) } };
   }
 
   return {
@@ -162,14 +175,17 @@ export function createTenantService({ audit, access, tenantKeys }: TenantService
       }),
 
     /**
-     * Puts a change over the tenant's settings; null takes one back to the default.
+     * Puts a change over the tenant's settings; null takes one back to the default. The password of a mail server comes
+     * in plain, and is sealed here.
      *
      * @throws Failure `tenant_not_found`, `invalid_input`
      */
-    updateSettings: (call: TenantCall, settings: SettingsChange): Promise<Tenant> =>
-      change(call, 'tenant.settings_updated', ({ ownSettings }) => ({
-        ownSettings: changeSettings(ownSettings, settings),
-      })),
+    async updateSettings(call: TenantCall, settings: SettingsChange): Promise<Tenant> {
+      const stored = await withSealedPassword(call, settings);
+      return change(call, 'tenant.settings_updated', ({ ownSettings }) => ({
+        ownSettings: changeSettings(ownSettings, stored),
+      }));
+    },
 
     /**
      * Shuts a tenant: its issuer and every token of it stop at once on all nodes, and nothing is lost. Suspending twice
