@@ -81,12 +81,6 @@ export const LIMITS = {
   emailTokenChars: 128,
   smtpUserChars: 256,
   smtpPasswordChars: 512,
-  smtpConnectMs: 5_000,
-  smtpSilenceMs: 10_000,
-  smtpLetterMs: 20_000,
-  smtpPauseMs: 15_000,
-  smtpHosts: 1_000,
-  mailboxLetters: 100,
   // Egress
   egressTimeoutMs: 5_000,
   egressBodyBytes: 256 * 1024,

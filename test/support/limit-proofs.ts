@@ -52,6 +52,17 @@ function refused(): never {
 
 /** A limit without a line here fails test/limits.test.ts. */
 export const PROOFS: Record<string, Proof> = {
+  emailCodeTries: sizes('domain/recovery/email-token-service.ts'),
+  emailTokenChars: sizes('domain/recovery/email-token-service.ts'),
+  recoveriesOfAddress: sizes('domain/recovery/recovery-throttle.ts'),
+  recoveriesOfEmail: sizes('domain/recovery/recovery-throttle.ts'),
+  recoveryAccounts: sizes('domain/recovery/recovery-service.ts'),
+  recoverySeconds: sizes('domain/recovery/email-token.ts'),
+  recoveryTriesOfAddress: sizes('domain/recovery/recovery-throttle.ts'),
+  recoveryWindowSeconds: sizes('domain/recovery/recovery-throttle.ts'),
+  smtpPasswordChars: sizes('domain/tenants/smtp-password.ts'),
+  smtpUserChars: sizes('cli/blueprint-schema.ts'),
+  verifyEmailSeconds: sizes('domain/recovery/email-token.ts'),
   // HTTP
   jsonBodyBytes: { upTo: (n) => jsonOf(n) },
   formBodyBytes: file('http/form-body.test.ts'),
