@@ -124,6 +124,13 @@ describe('what stands where', () => {
   });
 });
 
+describe('the tests', () => {
+  it('begin nothing outside of a suite: what a root hook begins runs beside every other test', () => {
+    const hooks = /^(before|after|beforeEach|afterEach)\(/m;
+    expect(everywhere.filter((file) => file.endsWith('.test.ts') && hooks.test(read(file)))).to.deep.equal([]);
+  });
+});
+
 describe('the size of things', () => {
   it('no file is longer than 300 lines', () => {
     const long = everywhere

@@ -10,7 +10,7 @@ const aKey = () => randomBytes(32).toString('base64url');
 const NO_FOLDER = join(tmpdir(), 'gatehouse-no-such-folder');
 
 const folders: string[] = [];
-after(() => {
+process.once('exit', () => {
   for (const folder of folders) rmSync(folder, { recursive: true });
 });
 

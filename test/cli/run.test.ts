@@ -9,11 +9,8 @@ import { createSigningKeyService } from '../../src/domain/keys/signing-key-servi
 import { inTransaction, type TenantCall } from '../../src/kernel/call.ts';
 import { aSlug, aTenant, aUser, operator, rooms } from '../support/rooms.ts';
 
-let folder: string;
-before(() => {
-  folder = mkdtempSync(join(tmpdir(), 'gatehouse-cli-'));
-});
-after(() => rmSync(folder, { recursive: true }));
+const folder = mkdtempSync(join(tmpdir(), 'gatehouse-cli-'));
+process.once('exit', () => rmSync(folder, { recursive: true }));
 
 /** Runs a command line on the test database. */
 async function gatehouse(

@@ -5,11 +5,18 @@ import { startTestDatabase, type TestDatabase } from './postgres.ts';
 
 let running: TestDatabase | undefined;
 let shared: Knex | undefined;
+let counting: Knex | undefined;
 
 /** The pool of the whole run, as the role that Gatehouse itself uses: row-level security binds it. */
 export function pool(): Knex {
   if (!shared) throw new Error('the database starts in beforeAll');
   return shared;
+}
+
+/** The counters' own pool, as a node has it. */
+export function counters(): Knex {
+  counting ??= createPool(databaseUrl(), { max: 4, name: 'counters' });
+  return counting;
 }
 
 /** Where the run's database is, for a test that starts a node of its own. */
@@ -32,6 +39,7 @@ export const mochaHooks = {
     await migrate(shared);
   },
   async afterAll(): Promise<void> {
+    await counting?.destroy();
     await shared?.destroy();
     await running?.stop();
   },

@@ -3,10 +3,7 @@ import { readBackupCode } from '../../../src/domain/factors/backup-code.ts';
 import { inTransaction } from '../../../src/kernel/call.ts';
 import { newId } from '../../../src/kernel/ids.ts';
 import { aTenant, aUser, auditOf, NOON, rooms } from '../../support/rooms.ts';
-import { closeCounters } from '../sign-in/house.ts';
 import { codeAt, enrolled, factorRooms, later, refusalOf, storedIn, wrongCodeAt } from './house.ts';
-
-after(closeCounters);
 
 describe('enrolling an authenticator application', () => {
   it('shows the secret once, takes its code, and brings ten backup codes', async () => {

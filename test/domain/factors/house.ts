@@ -6,8 +6,8 @@ import type { SessionProof } from '../../../src/domain/sessions/session.ts';
 import { inTransaction, type TenantCall } from '../../../src/kernel/call.ts';
 import { Failure } from '../../../src/kernel/failure.ts';
 import type { UserId } from '../../../src/kernel/ids.ts';
+import { counters } from '../../support/database.ts';
 import { rooms } from '../../support/rooms.ts';
-import { counters } from '../sign-in/house.ts';
 
 /** The room of factors and its challenges. What a session has proven is as `proof` says. */
 export function factorRooms(proof: Partial<SessionProof> = {}, more: Partial<ChallengeDeps> = {}) {

@@ -8,15 +8,12 @@ import {
   aTenant,
   aUser,
   auditOf,
-  closeCounters,
   endOf,
   fromAddress,
   PASSWORD,
   passSeconds,
   storedHashOf,
 } from '../sign-in/house.ts';
-
-after(closeCounters);
 
 /** The code of a refusal with its reasons, or `done`. */
 async function endOfSetting(setting: Promise<unknown>): Promise<string> {

@@ -1,6 +1,4 @@
 import { randomBytes, randomInt } from 'node:crypto';
-import type { Knex } from 'knex';
-import { createPool } from '../../../src/database/pool.ts';
 import { createAuditService } from '../../../src/domain/audit/audit-service.ts';
 import { createChallengeService } from '../../../src/domain/factors/challenge-service.ts';
 import { createCodeThrottle } from '../../../src/domain/factors/code-throttle.ts';
@@ -21,7 +19,7 @@ import { inOperatorTransaction, inTransaction, type OperatorCall, type TenantCal
 import { canonicalEmail, canonicalUsername } from '../../../src/kernel/canonical.ts';
 import { Failure } from '../../../src/kernel/failure.ts';
 import { newId, type TenantId, type UserId } from '../../../src/kernel/ids.ts';
-import { databaseUrl, pool } from '../../support/database.ts';
+import { counters, pool } from '../../support/database.ts';
 
 export const NOON = new Date('2026-01-01T12:00:00Z');
 export const PASSWORD = 'correct horse battery';
@@ -29,18 +27,6 @@ export const COST = { memoryKib: 8_192, passes: 1 };
 
 const keys = createTenantKeyService([randomBytes(32)]);
 const common = createCommonPasswords();
-let counterPool: Knex | undefined;
-
-/** The counters' own pool, as a node has it. */
-export function counters(): Knex {
-  counterPool ??= createPool(databaseUrl(), { max: 4, name: 'counters' });
-  return counterPool;
-}
-
-export async function closeCounters(): Promise<void> {
-  await counterPool?.destroy();
-  counterPool = undefined;
-}
 
 /** The rooms of sign-in, joined as a node joins them. `runs` tells which hashes were computed. */
 export function aHouse({ hasher = {}, fetchText }: { hasher?: Partial<HasherSettings>; fetchText?: FetchText } = {}) {

@@ -1,20 +1,8 @@
 import { expect } from 'chai';
 import type { TenantCall } from '../../../src/kernel/call.ts';
 import type { Failure } from '../../../src/kernel/failure.ts';
-import {
-  aHouse,
-  anOperatorCall,
-  asOperator,
-  aTenant,
-  aUser,
-  auditOf,
-  closeCounters,
-  endOf,
-  PASSWORD,
-} from './house.ts';
+import { aHouse, anOperatorCall, asOperator, aTenant, aUser, auditOf, endOf, PASSWORD } from './house.ts';
 import { statementsOf } from './statements.ts';
-
-after(closeCounters);
 
 describe('a refused sign-in', () => {
   /** One attempt for each reason, each at an account, tenant and address of its own. */

@@ -9,7 +9,6 @@ import {
   aTenant,
   aUser,
   auditOf,
-  closeCounters,
   endOf,
   fromAddress,
   NOON,
@@ -17,8 +16,6 @@ import {
   storedHashOf,
 } from './house.ts';
 import { statementsOf } from './statements.ts';
-
-after(closeCounters);
 
 describe('signing in with a password', () => {
   it('opens to the e-mail address or the user name, in any spelling', async () => {

@@ -1,21 +1,9 @@
 import { expect } from 'chai';
 import { inTransaction, type TenantCall } from '../../../src/kernel/call.ts';
 import { LIMITS } from '../../../src/kernel/limits.ts';
-import {
-  aHouse,
-  anAddress,
-  aTenant,
-  aUser,
-  closeCounters,
-  counters,
-  endOf,
-  fromAddress,
-  PASSWORD,
-  passSeconds,
-} from './house.ts';
+import { counters } from '../../support/database.ts';
+import { aHouse, anAddress, aTenant, aUser, endOf, fromAddress, PASSWORD, passSeconds } from './house.ts';
 import { statementsOf } from './statements.ts';
-
-after(closeCounters);
 
 const MAX = 10; // attempts from one network, by default
 const LOCKOUT = { maxAttempts: 3, windowSeconds: 900, durationSeconds: 600 };
