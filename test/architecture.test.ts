@@ -109,6 +109,20 @@ describe('what stands where', () => {
     expect(readers).to.deep.equal([]);
   });
 
+  it('secrets are compared by equalSecrets, which takes the same time wherever they differ (KY13)', () => {
+    const named = String.raw`[\w.?![\]()]*(?:[sS]ecret|[tT]oken|[hH]ash|[sS]ignature|[mM]ac|[dD]igest|[cC]srf)(?:['\])!]|_\w+)*`;
+    const compared = new RegExp(
+      `(?:^|[^\\w.])(?:${named} [!=]==? (?!undefined|null|''|true|false|\\d|'\\w+')|[\\w.]+ [!=]==? ${named}(?![\\w.(]))`,
+    );
+    const found = sources.flatMap((file) =>
+      read(file)
+        .split('\n')
+        .filter((line) => compared.test(line) && !/typeof|\.(length|kind|type|name) [!=]==/.test(line))
+        .map((line) => `${file}: ${line.trim()}`),
+    );
+    expect(found).to.deep.equal([]);
+  });
+
   it('a documented path is one literal, and searching for it finds its operations and nothing else', () => {
     const routes: string[] = routesOf(createContracts({} as ContractDeps)).map(({ operation }) => operation.path);
     const text = sources.map(read).join('\n');

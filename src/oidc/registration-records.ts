@@ -2,6 +2,7 @@ import type { Context, Middleware } from 'koa';
 import type { Client, Provider } from 'oidc-provider';
 import { readJson } from '../http/json-body.ts';
 import { Failure } from '../kernel/failure.ts';
+import { equalSecrets } from '../kernel/secret.ts';
 import { OWN_METADATA } from './client-source.ts';
 
 const RECORD = /^\/oauth\/register\/([^/]+)$/;
@@ -51,7 +52,7 @@ async function readRecord(ctx: Context, client: Client | undefined): Promise<boo
 function publicRecord(record: Record<string, unknown>, before: Client | undefined): Record<string, unknown> {
   const shown = { ...record };
   for (const name of OWN_METADATA) delete shown[name];
-  if (before?.clientSecret !== undefined && shown['client_secret'] === before.clientSecret) {
+  if (before?.clientSecret !== undefined && equalSecrets(String(shown['client_secret']), before.clientSecret)) {
     delete shown['client_secret'];
     delete shown['client_secret_expires_at'];
   }

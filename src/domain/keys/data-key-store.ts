@@ -31,7 +31,10 @@ export async function add({ db, now }: TenantCall, key: SealedDataKey): Promise<
   });
 }
 
-/** Locks a batch of keys that another master key sealed; those that another node works on are passed over. */
+/**
+ * Locks a batch of keys that another master key sealed. Those that another node works on are waited for: who is told that
+ * none is left may throw the old master key away.
+ */
 export async function lockSealedUnderOther(
   { db }: OperatorCall,
   masterKeyId: string,
@@ -42,7 +45,6 @@ export async function lockSealedUnderOther(
     .orderBy('tenant_id')
     .limit(limit)
     .forUpdate()
-    .skipLocked()
     .select(...COLUMNS);
   return rows.map(toKey);
 }
