@@ -8,7 +8,7 @@ import { type Core, createCore } from './core.ts';
 import { ping } from './database/pool.ts';
 import type { House } from './house.ts';
 import { serveAssets } from './http/asset-routes.ts';
-import { createAssets } from './http/assets.ts';
+import { type Assets, createAssets } from './http/assets.ts';
 import { createClientAddress } from './http/client-address.ts';
 import { createDocuments } from './http/documents.ts';
 import { createErrorAnswers } from './http/error-answers.ts';
@@ -24,6 +24,7 @@ import { createPage } from './interactions/page.ts';
 import { interactionRoutes } from './interactions/routes.ts';
 import { networks } from './kernel/address.ts';
 import type { TenantCall } from './kernel/call.ts';
+import { serveDevMailbox } from './mail/dev-mailbox.ts';
 import { serveIssuers } from './oidc/front.ts';
 import type { Issuer } from './oidc/issuers.ts';
 import { VERSION } from './version.ts';
@@ -60,6 +61,8 @@ export function createApp(house: House, options: AppOptions = {}) {
   app.use(serveAssets(assets));
   // /docs, /openapi…
   app.use(serveDocs(contracts, { version: VERSION, publicUrl: config.PUBLIC_URL, assets }));
+  // /dev/mail
+  if (config.NODE_ENV === 'development') app.use(devMailbox(house, assets));
   // /api/v1/…
   app.use(mountContracts(contracts, { ...operationNeeds(house, core), onBug: options.onBug }));
   // /t/:tenant/… and /: our pages, then the certified core
@@ -101,6 +104,17 @@ function operationNeeds({ config, db, log, services, counters }: House, { tokens
     internal: networks(config.INTERNAL_ALLOWED_CIDRS),
     isSecure: config.PUBLIC_URL.startsWith('https:'),
   };
+}
+
+/** The letters of a development node; in production there is no such page. */
+function devMailbox({ config, services, post, operator }: House, assets: Assets): Koa.Middleware {
+  return serveDevMailbox({
+    letters: services.letters,
+    office: post,
+    assets,
+    internal: networks(config.INTERNAL_ALLOWED_CIDRS),
+    call: () => operator('mailbox'),
+  });
 }
 
 /** What a request of a person on our pages may do: read and write in the tenant of its issuer, as nobody yet. */

@@ -3,6 +3,7 @@ import { parse as parseYaml } from 'yaml';
 import { z } from 'zod';
 import { networks } from './kernel/address.ts';
 import { canonicalEmail } from './kernel/canonical.ts';
+import { readMailUrl } from './mail/mail-server.ts';
 
 const flag = z
   .union([z.boolean(), z.enum(['true', 'false', '1', '0'])])
@@ -56,7 +57,10 @@ const SETTINGS = z.strictObject({
   /** YAML file that is applied at start (`gatehouse apply`). */
   GATEHOUSE_APPLY: z.string().optional(),
   /** Mail server, smtp:// or smtps://, with user and password; `?tls=required` or `?tls=none` for smtp://. */
-  SMTP_URL: z.url({ protocol: /^smtps?$/ }).optional(),
+  SMTP_URL: z
+    .string()
+    .refine((v) => readMailUrl(v) !== undefined, 'smtp:// or smtps:// with a host is needed, with no parameter but tls')
+    .optional(),
   /** The address that letters come from; a tenant may have its own. Default: no-reply at the host of PUBLIC_URL. */
   MAIL_FROM: z
     .string()

@@ -6,10 +6,15 @@ import { createPool } from './database/pool.ts';
 import { createServices, type Rooms } from './domain/services.ts';
 import { createTenantDirectory, type TenantDirectory } from './domain/tenants/tenant-directory.ts';
 import { createEgress, type Egress } from './http/egress.ts';
+import { createSocketEgress } from './http/egress-socket.ts';
 import { createMetrics, type Metrics } from './http/metrics.ts';
 import type { OperatorCall } from './kernel/call.ts';
 import type { TenantId } from './kernel/ids.ts';
 import type { Log } from './kernel/log.ts';
+import { createLetterWriter } from './mail/letter-writer.ts';
+import { createMailSender, ehloName } from './mail/mail-sender.ts';
+import { readMailUrl } from './mail/mail-server.ts';
+import { createPostOffice, type PostOffice } from './mail/post-office.ts';
 import { masterKeys } from './master-key.ts';
 import { createMetadataValidator } from './oidc/metadata-validation.ts';
 
@@ -24,6 +29,8 @@ export type House = {
   services: Rooms;
   directory: TenantDirectory;
   egress: Egress;
+  /** Writes the letters of the outbox and sends them. */
+  post: PostOffice;
   metrics: Metrics;
   changes: Changes;
   /** A call of the house itself, across tenants, at this moment. */
@@ -70,11 +77,44 @@ export async function openHouse({ config, log, databaseUrl }: HouseOptions): Pro
     changes.on('tenant:', (topic) =>
       directory.forget(topic === undefined ? undefined : (topic.split(':')[1] as TenantId)),
     );
-    return { config, log, db, counters, databaseUrl, services, directory, egress, metrics, changes, operator, close };
+    const post = createPost({ config, services, directory, operator });
+    const rooms = { services, directory, egress, post, metrics, changes, operator };
+    return {
+      ...{ config, log, db, counters, databaseUrl, ...rooms },
+      async close() {
+        post.close();
+        await close();
+      },
+    };
   } catch (error) {
     await close();
     throw error;
   }
+}
+
+/** The way of a letter from the outbox to a mail server. */
+function createPost({
+  config,
+  services,
+  directory,
+  operator,
+}: Pick<House, 'config' | 'services' | 'directory' | 'operator'>) {
+  const publicUrl = new URL(config.PUBLIC_URL);
+  const { hostname } = publicUrl;
+  return createPostOffice({
+    letters: services.letters,
+    directory,
+    writer: createLetterWriter(),
+    sender: createMailSender({
+      egress: createSocketEgress({ allowedCidrs: config.EGRESS_ALLOWED_CIDRS }),
+      hostname: ehloName(hostname),
+    }),
+    publicUrl,
+    server: config.SMTP_URL === undefined ? undefined : readMailUrl(config.SMTP_URL),
+    from: config.MAIL_FROM ?? `no-reply@${/^[\d.]+$|^\[/.test(hostname) ? 'localhost' : hostname}`,
+    isShown: config.NODE_ENV === 'development',
+    callIn: (tenantId) => ({ ...operator('mail'), tenantId }),
+  });
 }
 
 /** Row-level security is one of the locks between tenants; a role that it does not bind would open it unnoticed. */

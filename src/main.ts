@@ -114,6 +114,7 @@ function welcome(
     ...(demo ? [['Demo application', demo] as const] : []),
     ['Discovery', `${config.PUBLIC_URL}/.well-known/openid-configuration`],
     ['API', `${config.PUBLIC_URL}/docs`],
+    ['Letters', `${config.PUBLIC_URL}/dev/mail`],
   ]);
 }
 

@@ -36,6 +36,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   http: ['kernel'],
   domain: ['kernel'],
   jobs: ['kernel', 'database'],
+  mail: ['domain', 'http', 'jobs', 'kernel'],
   oidc: FACE,
   api: FACE,
   interactions: [...FACE, 'oidc'],

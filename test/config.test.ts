@@ -114,6 +114,12 @@ describe('the settings', () => {
     expect(named.sort()).to.deep.equal(Object.keys(wrong).sort());
   });
 
+  it('a mail server’s URL says nothing that would not be followed', () => {
+    for (const url of ['smtp://mail.example.com?tls=maybe', 'smtps://mail.example.com?tls=none', 'smtp://?tls=none'])
+      expect(mistakesIn({ SMTP_URL: url })).to.have.length(1);
+    expect(mistakesIn({ SMTP_URL: 'smtp://mail.example.com:25?tls=required' })).to.deep.equal([]);
+  });
+
   it('a file may name no setting that does not exist', () => {
     expect(mistakesIn({}, aFolder('development.yaml', 'PROT: 3000\n'))[0]).to.include('PROT');
   });

@@ -22,6 +22,8 @@ const EDGE_CONTRAST = 3; // WCAG 2.2, 1.4.11
 /** The card's colour in gatehouse.css (`--surface`), by which the contrast is reckoned. */
 const SURFACE = { light: '#ffffff', dark: '#161920' } as const;
 const DARK_BACKDROP = '#0c0e13';
+/** The house's own colours, as gatehouse.css has them. */
+const HOUSE = { primary: '#2347c5', backdrop: '#f2f3f7' } as const;
 
 /**
  * The tenant's stylesheet, which follows gatehouse.css: custom properties only, for light and dark. Text on a colour, and
@@ -32,6 +34,23 @@ const DARK_BACKDROP = '#0c0e13';
 export function brandCss(tokens: BrandTokens): string {
   assertTokens(tokens);
   return `:root{${declarations(tokens, 'light')}}\n@media (prefers-color-scheme:dark){:root{${declarations(tokens, 'dark')}}}\n`;
+}
+
+/** The colours of a letter, which has no stylesheet: mail programs want them at each element. */
+export type LetterColors = { primary: string; onPrimary: string; edge: string; accent: string; backdrop: string };
+
+/** The same rules for a letter, on light or on dark. */
+export function letterColors(tokens: BrandTokens, scheme: 'light' | 'dark'): LetterColors {
+  assertTokens(tokens);
+  const { primaryColor: primary = HOUSE.primary, accentColor = primary, backgroundColor } = tokens;
+  const ground = scheme === 'light' ? (backgroundColor ?? HOUSE.backdrop) : DARK_BACKDROP;
+  return {
+    primary,
+    onPrimary: readableOn(primary),
+    edge: standingOut(primary, SURFACE[scheme], EDGE_CONTRAST),
+    accent: standingOut(accentColor, SURFACE[scheme], TEXT_CONTRAST),
+    backdrop: ground,
+  };
 }
 
 /** Where the stylesheet of these tokens is found: the tokens are its address, so it can be cached for ever. */

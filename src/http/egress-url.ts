@@ -67,7 +67,7 @@ function parse(raw: string | URL): URL {
 }
 
 /** RFC 6761 §6.3: such names are this machine, whatever a resolver says. */
-function isLocalName(host: string): boolean {
+export function isLocalName(host: string): boolean {
   return host === 'localhost' || host.endsWith('.localhost');
 }
 

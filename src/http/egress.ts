@@ -1,4 +1,3 @@
-import { lookup as systemLookup } from 'node:dns/promises';
 import {
   type ClientRequest,
   Agent as HttpAgent,
@@ -7,18 +6,12 @@ import {
   type RequestOptions,
 } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
-import type { LookupFunction, Socket } from 'node:net';
-import {
-  type Address,
-  formatAddress,
-  isIPv4Address,
-  type Networks,
-  networks,
-  parseAddress,
-} from '../kernel/address.ts';
+import type { Socket } from 'node:net';
+import { type Address, type Networks, networks, parseAddress } from '../kernel/address.ts';
 import { Failure } from '../kernel/failure.ts';
 import { LIMITS } from '../kernel/limits.ts';
 import type { Log } from '../kernel/log.ts';
+import { addressesOf, pinned, type Resolve, resolveBySystem } from './egress-resolve.ts';
 import { assertAddress, EgressError, type Target, targetOf } from './egress-url.ts';
 
 /** What a caller may narrow for one call; nothing widens the limits of the house. */
@@ -43,11 +36,6 @@ export type Egress = {
   assertUrl(url: string): void;
 };
 
-type Resolve = (host: string) => Promise<readonly string[]>;
-
-const resolveBySystem: Resolve = async (host) =>
-  (await systemLookup(host, { all: true })).map(({ address }) => address);
-
 /**
  * The one way out of the house over HTTP. A name is resolved once, each of its addresses is checked, and the connection
  * goes to those addresses only, so that no packet reaches a refused one and a second DNS answer changes nothing. Never
@@ -71,7 +59,9 @@ export function createEgress(deps: {
     const target = targetOf(url, allowed);
     const limit = AbortSignal.timeout(Math.min(init.timeoutMs ?? Infinity, LIMITS.egressTimeoutMs));
     const signal = init.signal ? AbortSignal.any([init.signal, limit]) : limit;
-    const addresses = await addressesOf(target, resolve, allowed, signal);
+    const addresses = target.literal
+      ? [target.literal]
+      : await addressesOf(target.host, resolve, (address) => assertAddress(address, target.url, allowed), signal);
     // Request gives the body's bytes and its content type, whatever form the body has.
     const { method, headers, body } = { method: 'GET', ...init };
     const request = new Request(target.url, { method, headers: headers ?? {}, body: body ?? null });
@@ -111,33 +101,6 @@ export function createEgress(deps: {
       }
     },
   };
-}
-
-async function addressesOf(
-  target: Target,
-  resolve: Resolve,
-  allowed: Networks,
-  signal: AbortSignal,
-): Promise<Address[]> {
-  if (target.literal) return [target.literal];
-  const answers = await Promise.race([resolve(target.host), aborted(signal)]).catch((error: unknown) => {
-    throw signal.aborted ? new EgressError('timeout') : new EgressError('unresolved', { cause: error });
-  });
-  const addresses = answers.map(parseAddress);
-  if (addresses.length === 0) throw new EgressError('unresolved');
-  // One bad address spoils the name: whoever mixes them is trying.
-  for (const address of addresses) {
-    if (!address) throw new EgressError('unresolved');
-    assertAddress(address, target.url, allowed);
-  }
-  return addresses as Address[];
-}
-
-function aborted(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    if (signal.aborted) reject(signal.reason);
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
-  });
 }
 
 /** Headers that belong to the connection, not to the caller (RFC 9110 §7.6.1). */
@@ -188,18 +151,6 @@ function exchange(target: Target, options: RequestOptions & { ca?: string }, wir
     request.once('error', reject);
     request.end(wire.bytes);
   });
-}
-
-/** A resolver that knows one answer: the addresses that were checked. */
-function pinned(addresses: readonly Address[]): LookupFunction {
-  const answers = addresses.map((address) => ({
-    address: formatAddress(address),
-    family: isIPv4Address(address) ? 4 : 6,
-  }));
-  return (_host, options, callback) => {
-    if (options.all) callback(null, answers);
-    else callback(null, answers[0]!.address, answers[0]!.family);
-  };
 }
 
 /** The second lock: what the socket says it is connected to is judged before anything is sent. */

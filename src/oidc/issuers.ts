@@ -5,6 +5,7 @@ import { LRUCache } from 'lru-cache';
 import type { Provider } from 'oidc-provider';
 import type { SigningKeyService } from '../domain/keys/signing-key-service.ts';
 import type { SessionService } from '../domain/sessions/session-service.ts';
+import { issuerUrl } from '../domain/tenants/issuer-url.ts';
 import type { DirectoryTenant, TenantDirectory } from '../domain/tenants/tenant-directory.ts';
 import type { OperatorCall } from '../kernel/call.ts';
 import type { TenantId } from '../kernel/ids.ts';
@@ -36,8 +37,8 @@ export type Issuer = {
   readonly jwks: Buffer;
 };
 
-/** Which tenant a request means, and under which path it is mounted. */
-export type Address = { tenant: DirectoryTenant; mount: string };
+/** Which tenant a request means, and at which of its verified domains, if at one. */
+export type Address = { tenant: DirectoryTenant; domain?: string };
 
 export type IssuersOptions = Omit<
   ProviderOptions,
@@ -63,12 +64,6 @@ export function createIssuers(options: IssuersOptions) {
     max: LIMITS.providers,
   });
   const call = (): OperatorCall => ({ db, actor: { kind: 'system', name: 'issuers' }, now: new Date() });
-
-  /** A tenant's own host where it has one; a path of ours otherwise. */
-  function issuerUrl(tenant: DirectoryTenant, mount: string, domain?: string): string {
-    if (domain) return `${publicUrl.protocol}//${domain}${publicUrl.port && `:${publicUrl.port}`}`;
-    return `${publicUrl.origin}${mount || (tenant.isPlatform ? '' : `/t/${tenant.slug}`)}`;
-  }
 
   async function build(tenant: DirectoryTenant, url: string, mount: string): Promise<Issuer> {
     const tenantCall = { ...call(), tenantId: tenant.id };
@@ -110,8 +105,8 @@ export function createIssuers(options: IssuersOptions) {
   }
 
   /** The instance for an issuer; built once for all who ask at the same time, and again when the tenant has changed. */
-  function issuerOf({ tenant, mount, domain }: Address & { domain?: string }): Promise<Issuer> {
-    const url = issuerUrl(tenant, mount, domain);
+  function issuerOf({ tenant, domain }: Address): Promise<Issuer> {
+    const url = issuerUrl(publicUrl, tenant, domain);
     const known = runtimes.get(url);
     if (known?.tenant === tenant) return known.issuer;
     const issuer = build(tenant, url, domain ? '' : new URL(url).pathname.replace(/\/$/, ''));
@@ -128,19 +123,18 @@ export function createIssuers(options: IssuersOptions) {
       if (host !== publicUrl.host) {
         const domain = host.replace(/:\d+$/, '');
         const tenant = await directory.byDomain(call(), domain);
-        return tenant?.isActive ? issuerOf({ tenant, mount: '', domain }) : undefined;
+        return tenant?.isActive ? issuerOf({ tenant, domain }) : undefined;
       }
       const slug = MOUNT.exec(path)?.[1];
       const tenant = await directory.bySlug(call(), slug ?? options.platformSlug);
       if (!tenant?.isActive || (slug !== undefined && tenant.isPlatform)) return undefined;
-      return issuerOf({ tenant, mount: slug === undefined ? '' : `/t/${slug}` });
+      return issuerOf({ tenant });
     },
 
     /** The issuer under which a tenant is known without a host of its own. */
     async byTenant(tenantId: TenantId): Promise<Issuer | undefined> {
       const tenant = await directory.byId(call(), tenantId);
-      if (!tenant?.isActive) return undefined;
-      return issuerOf({ tenant, mount: tenant.isPlatform ? '' : `/t/${tenant.slug}` });
+      return tenant?.isActive ? issuerOf({ tenant }) : undefined;
     },
 
     /** The issuer that a token names by its URL (`iss`). */

@@ -33,6 +33,6 @@ export function aCertificate(host: string): { key: string; cert: string } {
   );
   const signature = sign('sha256', tbs, privateKey);
   const der = tlv(0x30, tbs, algorithm, tlv(3, Buffer.concat([Buffer.from([0]), signature])));
-  const cert = `-----BEGIN CERTIFICATE-----\n${der.toString('base64').replace(/.{64}/g, '$&\n')}\n-----END CERTIFICATE-----\n`;
+  const cert = `-----BEGIN CERTIFICATE-----\n${der.toString('base64').replace(/.{64}(?=.)/g, '$&\n')}\n-----END CERTIFICATE-----\n`;
   return { cert, key: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString() };
 }

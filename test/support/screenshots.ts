@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { openChromium } from './chromium.ts';
-import { openGallery, SAMPLES } from './page-gallery.ts';
+import { TEMPLATES, writtenLetter } from './letter-gallery.ts';
+import { BRANDS, openGallery, SAMPLES } from './page-gallery.ts';
 
 const FOLDER = 'screenshots';
 const SCREENS = { phone: { width: 390, height: 844 }, desktop: { width: 1280, height: 800 } } as const;
@@ -11,7 +12,7 @@ const LOOKS = [
   { look: 'lemon', colorScheme: 'light', language: 'fr', brand: 'lemon' },
 ] as const;
 
-/** Writes a picture of every page on phone and desktop, light, dark, right-to-left and branded, to ./screenshots. */
+/** Writes a picture of every page and letter on phone and desktop, light, dark, right-to-left and branded, to ./screenshots. */
 async function takeScreenshots(only: readonly string[]): Promise<void> {
   mkdirSync(FOLDER, { recursive: true });
   const [gallery, browser] = [await openGallery(), await openChromium()];
@@ -22,6 +23,10 @@ async function takeScreenshots(only: readonly string[]): Promise<void> {
         for (const { name } of SAMPLES.filter((sample) => only.length === 0 || only.includes(sample.name))) {
           await page.goto(gallery.url(name, { language, brand }));
           await page.screenshot({ path: `${FOLDER}/${name}-${screen}-${look}.png`, fullPage: true });
+        }
+        for (const name of TEMPLATES.filter((each) => only.length === 0 || only.includes(`letter-${each}`))) {
+          await page.setContent(writtenLetter(name, { language, tokens: BRANDS[brand]! }).html);
+          await page.screenshot({ path: `${FOLDER}/letter-${name}-${screen}-${look}.png`, fullPage: true });
         }
         await page.close();
       }
