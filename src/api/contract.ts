@@ -7,7 +7,13 @@ import type { FieldProblem } from './input.ts';
 import type { Operation } from './operation.ts';
 
 /** How a contract dresses a refusal: its status, its public code, and what else it shows of the failure's details. */
-export type Dress = { status: number; code: string; extra?: (details: Record<string, unknown>) => object };
+export type Dress = {
+  status: number;
+  code: string;
+  extra?: (details: Record<string, unknown>) => object;
+  /** What `extra` may give, for the documentation. */
+  shows?: { schema: z.ZodType; example: object };
+};
 
 /** What an error body is made from. */
 export type Refusal = {

@@ -102,9 +102,11 @@ function shown(route: Route): object {
     access: accessText(operation.access),
     needsToken: wantsCaller(operation),
     rates: (operation.rate ?? []).map(
-      ({ points, seconds, per }) => `${points} in ${seconds} s per ${per === 'ip' ? 'address' : 'user'}`,
+      ({ points, seconds, per }) => `${points} in ${seconds} s per ${per === 'ip' ? 'address' : per}`,
     ),
-    parameters: (parameters ?? []).filter((parameter) => parameter.in === 'path' || operation.query),
+    parameters: parameters.filter(
+      ({ in: place, name }) => place === 'path' || place === 'query' || (place === 'header' && name !== 'X-Request-Id'),
+    ),
     fields: fieldsOf(requestBody?.content['application/json'].schema),
     exampleBody: pretty(operation.example?.body),
     exampleAnswer: pretty(operation.example?.answer),
@@ -120,8 +122,9 @@ type Property = {
   enum?: unknown[];
   pattern?: string;
 };
+type Parameter = { name: string; in: string; required?: boolean; schema: Property };
 type Described = {
-  parameters?: { name: string; in: string; required: boolean; schema: Property }[];
+  parameters: Parameter[];
   requestBody?: {
     content: { 'application/json': { schema: { properties?: Record<string, Property>; required?: string[] } } };
   };
@@ -131,9 +134,19 @@ function openapiOf({ contract, operation, name }: Route): Described {
   const alone = openapi([{ ...contract, operations: { [name]: operation }, tenantParameters: [] }], {
     version: '',
     publicUrl: '',
-  });
-  const [path] = Object.values(alone['paths'] as Record<string, Record<string, Described>>);
-  return path![operation.method.toLowerCase()]!;
+  }) as unknown as {
+    paths: Record<
+      string,
+      Record<string, Omit<Described, 'parameters'> & { parameters: (Parameter | { $ref: string })[] }>
+    >;
+    components: { parameters: Record<string, Parameter> };
+  };
+  const [path] = Object.values(alone.paths);
+  const described = path![operation.method.toLowerCase()]!;
+  const parameters = described.parameters.map((one) =>
+    '$ref' in one ? alone.components.parameters[one.$ref.split('/').at(-1)!]! : one,
+  );
+  return { ...described, parameters };
 }
 
 function fieldsOf(schema: { properties?: Record<string, Property>; required?: string[] } | undefined): object[] {

@@ -1,20 +1,33 @@
 import type { Knex } from 'knex';
 import type { Context, Middleware } from 'koa';
+import type { z } from 'zod';
 import type { Services } from '../domain/services.ts';
 import { readJson } from '../http/json-body.ts';
-import { type RateLimiter, rateHeaders, type Spent } from '../http/rate-limit.ts';
+import { type RateLimiter, type RateRule, rateHeaders, type Spent } from '../http/rate-limit.ts';
 import { traceparentOf } from '../http/request-id.ts';
-import { parseUrlEncoded } from '../http/url-encoded.ts';
+import { type Fields, parseUrlEncoded } from '../http/url-encoded.ts';
 import { type Networks, networkOf } from '../kernel/address.ts';
-import type { OperatorCall, Origin, TenantCall } from '../kernel/call.ts';
+import { nameOfActor, type OperatorCall, type Origin, type TenantCall } from '../kernel/call.ts';
 import { Failure } from '../kernel/failure.ts';
 import { addLogFacts, type Log } from '../kernel/log.ts';
 import { assertAccess, assertInternal } from './access.ts';
 import { browserOf } from './browser.ts';
 import type { Contract } from './contract.ts';
+import { keyOf, replyOnce } from './idempotency.ts';
 import { parseInput } from './input.ts';
-import { type Answer, absentCode, commonFailures, type OpenCall, type Operation, wantsCaller } from './operation.ts';
+import {
+  type Answer,
+  absentCode,
+  commonFailures,
+  isConditional,
+  type More,
+  type OpenCall,
+  type Operation,
+  wantsCaller,
+} from './operation.ts';
+import { expectedOf } from './precondition.ts';
 import { answerFailure, failureOf } from './refusal.ts';
+import { type Reply, replyOf, sendReply, sendStream } from './reply.ts';
 import { createRoutes, type Route } from './routes.ts';
 import { noBody, noQuery } from './schemas.ts';
 
@@ -68,11 +81,7 @@ async function serve(ctx: Context, route: Route, params: Record<string, string>,
   const { contract, operation } = route;
   ctx.state['route'] = operation.path;
   try {
-    const { status, body } = await run(ctx, route, params, deps);
-    const schema = operation.answers[status];
-    // Parsed always, not in tests alone: what the schema does not name never leaves, whatever a service returns.
-    ctx.body = schema ? schema.parse(body) : null;
-    ctx.status = status; // after the body: Koa turns a null body into 204
+    await run(ctx, route, params, deps);
   } catch (error) {
     const failure = failureOf(error, [...operation.failures, ...commonFailures(operation)]);
     if (failure.code === 'internal' || failure.code === 'busy')
@@ -82,31 +91,59 @@ async function serve(ctx: Context, route: Route, params: Record<string, string>,
   }
 }
 
-async function run(
-  ctx: Context,
-  { contract, operation }: Route,
-  params: Record<string, string>,
-  deps: MountDeps,
-): Promise<Answer> {
+async function run(ctx: Context, route: Route, values: Record<string, string>, deps: MountDeps): Promise<void> {
+  const { contract, operation } = route;
   const origin = ctx.state['origin'] as Origin;
-  const asked: OperatorCall = { db: deps.db, actor: { kind: 'anonymous' }, now: new Date(), origin };
+  const open: OperatorCall = { db: deps.db, actor: { kind: 'anonymous' }, now: new Date(), origin };
   const spent: Spent[] = [];
   await limit(ctx, operation, 'ip', networkOf(origin.ip), spent, deps.limiter);
-  const call = await callOf(ctx, contract, operation, asked, deps.internal);
+  const call = await callOf(ctx, contract, operation, open, deps.internal);
   assertAccess(operation.access, call.actor);
-  if (call.actor.kind === 'user') await limit(ctx, operation, 'user', call.actor.userId, spent, deps.limiter);
-  const request = {
-    call: call as TenantCall & OpenCall,
-    params: operation.params && pathOf(operation, params),
-    query: queryOf(ctx, contract, operation),
-    body: await bodyOf(ctx, operation),
+  await limit(ctx, operation, 'user', userOf(call), spent, deps.limiter);
+  await limit(ctx, operation, 'tenant', call.tenantId, spent, deps.limiter);
+  const params = operation.params && pathOf(operation, values);
+  const fields = queryOf(ctx, contract);
+  const query = parsedBy(operation.query, noQuery, fields);
+  const given = await readJson(ctx);
+  const asked = {
+    params,
+    query,
+    body: parsedBy(operation.body, noBody, given),
     browser: browserOf(ctx, deps.isSecure),
-    answer,
+    expected: isConditional(operation) ? expectedOf(ctx) : undefined,
   };
-  return operation.handle(request as never, deps.services);
+  const { services } = deps;
+  const prepare = async () => operation.prepare?.({ ...asked, call } as never, services);
+  const handle = (within: OpenCall | TenantCall, ready: unknown) =>
+    operation.handle({ ...asked, call: within, ready, answer, stream } as never, services);
+
+  const key = keyOf(ctx, operation);
+  if (key === undefined) return sendAnswer(ctx, operation, await handle(call, await prepare()));
+  const work = async (tx: OpenCall, ready: unknown) => withCookies(ctx, replyOf(operation, await handle(tx, ready)));
+  const keyed = { key, asked: { params: values, query: fields, body: given }, prepare, work };
+  sendReply(ctx, await replyOnce(route, call, keyed, services.idempotency));
 }
 
-const answer = (status: number, body: unknown) => ({ status, body }) as Answer;
+const answer = (status: number, body: unknown, more: More = {}) => ({ status, body, more }) as Answer;
+
+const stream = (type: string, rows: AsyncIterable<string>, filename?: string) =>
+  ({ status: 200, body: null, more: {}, stream: { type, rows, filename } }) as Answer;
+
+function sendAnswer(ctx: Context, operation: Operation, given: Answer): void {
+  if (given.stream) sendStream(ctx, operation, given.stream);
+  else sendReply(ctx, replyOf(operation, given));
+}
+
+/** What the handler told the browser belongs to its answer. */
+function withCookies(ctx: Context, reply: Reply): Reply {
+  const cookies = ctx.response.headers['set-cookie'];
+  return cookies === undefined ? reply : { ...reply, headers: { ...reply.headers, 'Set-Cookie': cookies } };
+}
+
+/** Whose requests are counted together; undefined for a stranger. */
+function userOf({ tenantId, actor }: OpenCall | TenantCall): string | undefined {
+  return actor.kind === 'anonymous' ? undefined : `${tenantId} ${nameOfActor(actor)}`;
+}
 
 async function callOf(
   ctx: Context,
@@ -127,13 +164,13 @@ async function callOf(
 async function limit(
   ctx: Context,
   { rate = [] }: Operation,
-  per: 'ip' | 'user',
-  who: string,
+  per: RateRule['per'],
+  who: string | undefined,
   spent: Spent[],
   limiter: RateLimiter | undefined,
 ): Promise<void> {
-  for (const rule of limiter ? rate : []) {
-    const result = rule.per === per ? await limiter!.spend(rule, who) : undefined;
+  for (const rule of limiter && who !== undefined ? rate : []) {
+    const result = rule.per === per ? await limiter!.spend(rule, who!) : undefined;
     if (!result) continue;
     spent.push(result);
     ctx.set(rateHeaders(spent));
@@ -147,14 +184,14 @@ function pathOf(operation: Operation, params: Record<string, string>): unknown {
   throw new Failure(absentCode(operation));
 }
 
-function queryOf(ctx: Context, contract: Contract, operation: Operation): unknown {
+function queryOf(ctx: Context, contract: Contract): Fields {
   const fields = parseUrlEncoded(ctx.querystring);
   for (const parameter of contract.tenantParameters) if (parameter.in === 'query') delete fields[parameter.name];
-  const query = parseInput(operation.query ?? noQuery, fields);
-  return operation.query && query;
+  return fields;
 }
 
-async function bodyOf(ctx: Context, operation: Operation): Promise<unknown> {
-  const body = parseInput(operation.body ?? noBody, await readJson(ctx));
-  return operation.body && body;
+/** What a schema makes of the input; without one of its own, an operation takes what `none` takes and sees nothing. */
+function parsedBy(schema: z.ZodType | undefined, none: z.ZodType, input: unknown): unknown {
+  const parsed = parseInput(schema ?? none, input);
+  return schema && parsed;
 }

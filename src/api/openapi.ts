@@ -1,13 +1,20 @@
 import { z } from 'zod';
-import type { FailureCode } from '../kernel/failure.ts';
+import { FAILURES, type FailureCode } from '../kernel/failure.ts';
 import type { Contract } from './contract.ts';
-import { commonFailures, type Operation, wantsCaller } from './operation.ts';
+import { HEADERS, PARAMETERS, text } from './openapi-parts.ts';
+import { commonFailures, isConditional, type Operation, wantsCaller } from './operation.ts';
 import { type Route, routesOf } from './routes.ts';
 
 type Json = Record<string, unknown>;
 
 /** One status of an operation: what is answered by design, and which refusals share the status. */
-export type Outcome = { status: number; body: z.ZodType | null | undefined; codes: readonly string[] };
+export type Outcome = {
+  status: number;
+  body: z.ZodType | null | undefined;
+  refusals: readonly FailureCode[];
+  /** Their public names, each once. */
+  codes: readonly string[];
+};
 
 /** The OpenAPI 3.1 document of contracts, written from the same operations the router serves. */
 export function openapi(
@@ -32,6 +39,8 @@ export function openapi(
       schemas: Object.fromEntries(
         contracts.map((contract) => [errorName(contract), schemaOf(contract.errorSchema, 'output')]),
       ),
+      examples: Object.assign({}, ...contracts.map(examplesOf)),
+      parameters: PARAMETERS,
       headers: HEADERS,
     },
   };
@@ -50,7 +59,8 @@ export function outcomesOf({ contract, operation }: Route): Outcome[] {
     .map((status) => ({
       status,
       body: operation.answers[status],
-      codes: (codes[status] ?? []).map((code) => contract.failures[code].code),
+      refusals: codes[status] ?? [],
+      codes: [...new Set((codes[status] ?? []).map((code) => contract.failures[code].code))],
     }));
 }
 
@@ -58,10 +68,29 @@ function refusalsOf(operation: Operation): FailureCode[] {
   return [...new Set([...operation.failures, ...commonFailures(operation)])];
 }
 
-const HEADERS = {
-  requestId: { description: 'The id of the request, as it stands in our log.', schema: { type: 'string' } },
-  retryAfter: { description: 'Seconds until it may be tried again.', schema: { type: 'integer' } },
-};
+/** A body of each refusal, by its name below `components/examples`. */
+function examplesOf(contract: Contract): Json {
+  return Object.fromEntries(
+    (Object.keys(FAILURES) as FailureCode[]).map((code) => [
+      exampleName(contract, code),
+      { value: exampleOf(contract, code) },
+    ]),
+  );
+}
+
+/** What a refusal looks like. */
+export function exampleOf({ failures, errorBody }: Contract, code: FailureCode): object {
+  return errorBody({
+    code: failures[code].code,
+    message: FAILURES[code],
+    requestId: '01980f3c-6f9f-7b54-9a51-3c8e1d0a4b77',
+    now: new Date('2026-01-01T12:00:00Z'),
+    details: code === 'invalid_input' ? [{ field: 'name', message: 'is too long' }] : undefined,
+    extra: failures[code].shows?.example ?? {},
+  });
+}
+
+const exampleName = ({ name }: Contract, code: FailureCode) => `${name}_${code}`;
 
 const errorName = ({ name }: Contract) => `${name}Error`;
 
@@ -78,8 +107,9 @@ function describe(route: Route): Json {
       : [],
     parameters: [
       ...parameters('path', operation.params, operation.example?.params),
-      ...parameters('query', operation.query),
-      ...contract.tenantParameters.map((parameter) => ({ ...parameter, required: false, schema: { type: 'string' } })),
+      ...parameters('query', operation.query, operation.example?.query),
+      ...contract.tenantParameters.map((parameter) => ({ ...parameter, required: false, schema: text })),
+      ...headerParameters(operation),
     ],
     ...(body && {
       requestBody: {
@@ -91,18 +121,68 @@ function describe(route: Route): Json {
   };
 }
 
-function response({ contract, operation }: Route, { status, body, codes }: Outcome): Json {
-  const error = { $ref: `#/components/schemas/${errorName(contract)}` };
-  const schemas = [...(body ? [schemaOf(body, 'output')] : []), ...(codes.length > 0 ? [error] : [])];
-  const example = status < 300 ? operation.example?.answer : undefined;
+function headerParameters(operation: Operation): Json[] {
+  const names: (keyof typeof PARAMETERS)[] = ['requestId'];
+  if (operation.idempotent)
+    names.push(operation.idempotent === 'required' ? 'idempotencyKeyRequired' : 'idempotencyKey');
+  if (isConditional(operation)) names.push('ifMatch');
+  return names.map((name) => ({ $ref: `#/components/parameters/${name}` }));
+}
+
+function response(route: Route, outcome: Outcome): Json {
+  const { contract, operation } = route;
+  const { status, body, refusals, codes } = outcome;
+  const schemas = [...(body ? [schemaOf(body, 'output')] : []), ...errorSchemas(contract, refusals)];
+  const streamed = Object.fromEntries(
+    ((status === 200 && operation.streams) || []).map((type) => [type, { schema: text }]),
+  );
+  const json = schemas.length > 0 && {
+    'application/json': {
+      schema: schemas.length === 1 ? schemas[0]! : { anyOf: schemas },
+      ...responseExamples(route, outcome),
+    },
+  };
   return {
     description: codes.length > 0 ? codes.join(', ') : 'Done.',
-    headers: {
-      'X-Request-Id': { $ref: '#/components/headers/requestId' },
-      ...((status === 429 || status === 503) && { 'Retry-After': { $ref: '#/components/headers/retryAfter' } }),
-    },
-    ...(schemas.length > 0 && { content: content(schemas.length === 1 ? schemas[0]! : { anyOf: schemas }, example) }),
+    headers: responseHeaders(operation, status),
+    ...((json || operation.streams) && { content: { ...json, ...streamed } }),
   };
+}
+
+/** The contract's error, and beside it what some of the refusals show in addition. */
+function errorSchemas(contract: Contract, refusals: readonly FailureCode[]): Json[] {
+  if (refusals.length === 0) return [];
+  const error = { $ref: `#/components/schemas/${errorName(contract)}` };
+  const more = refusals.flatMap((code) => contract.failures[code].shows?.schema ?? []);
+  return [error, ...more.map((schema) => ({ allOf: [error, schemaOf(schema, 'output')] }))];
+}
+
+function responseExamples({ contract, operation }: Route, { status, body, refusals }: Outcome): Json {
+  const { answer } = operation.example ?? {};
+  if (body && status < 300 && answer !== undefined) return { example: answer };
+  if (refusals.length === 0) return {};
+  return {
+    examples: Object.fromEntries(
+      refusals.map((code) => [code, { $ref: `#/components/examples/${exampleName(contract, code)}` }]),
+    ),
+  };
+}
+
+function responseHeaders({ rate, versioned, idempotent }: Operation, status: number): Json {
+  const isDone = status < 300;
+  const names: Record<string, keyof typeof HEADERS | false | undefined> = {
+    'X-Request-Id': 'requestId',
+    'Retry-After': (status === 429 || status === 503) && 'retryAfter',
+    RateLimit: rate && 'rate',
+    'RateLimit-Policy': rate && 'ratePolicy',
+    ETag: isDone && status !== 204 && versioned && 'etag',
+    'Idempotency-Replayed': isDone && idempotent && 'replayed',
+  };
+  return Object.fromEntries(
+    Object.entries(names).flatMap(([header, name]) =>
+      name ? [[header, { $ref: `#/components/headers/${name}` }]] : [],
+    ),
+  );
 }
 
 function content(schema: Json, example: unknown): Json {

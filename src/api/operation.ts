@@ -4,6 +4,7 @@ import type { RateRule } from '../http/rate-limit.ts';
 import type { Actor, OperatorCall, TenantCall } from '../kernel/call.ts';
 import type { FailureCode } from '../kernel/failure.ts';
 import type { TenantId } from '../kernel/ids.ts';
+import type { Expected } from '../kernel/version.ts';
 import type { Browser } from './browser.ts';
 
 /**
@@ -42,8 +43,33 @@ type Answers = Record<number, Schema | null>;
 type Parsed<S> = S extends Schema ? z.output<S> : undefined;
 
 declare const declared: unique symbol;
-/** Made only by `answer`, so a handler cannot answer what its operation does not declare. */
-export type Answer = { status: number; body: unknown; [declared]: true };
+/** What an answer says beside its body. */
+export type More = {
+  /** The version of the thing that is shown (`kernel/version.ts`): its ETag. */
+  version?: string;
+  /** The path of what was made. */
+  location?: string;
+};
+
+/** Made only by `answer` and `stream`, so a handler cannot answer what its operation does not declare. */
+export type Answer = {
+  status: number;
+  body: unknown;
+  more: More;
+  stream?: { type: string; rows: AsyncIterable<string>; filename?: string | undefined };
+  [declared]: true;
+};
+
+/** What every step of an operation is given. */
+type Asked<A extends Access, Params, Query, Body> = {
+  call: CallFor<A>;
+  params: Parsed<Params>;
+  query: Parsed<Query>;
+  body: Parsed<Body>;
+  browser: Browser;
+  /** The versions of which the thing must be one (`If-Match`), for a service that holds its row; of `versioned` only. */
+  expected: Expected;
+};
 
 /** One HTTP operation, said once. The router, the validation, the OpenAPI page and the contract tests all read it. */
 export type Operation<
@@ -52,6 +78,7 @@ export type Operation<
   Query extends Schema | undefined = Schema | undefined,
   Body extends Schema | undefined = Schema | undefined,
   Out extends Answers = Answers,
+  Ready = unknown,
 > = {
   method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   /** The whole documented path, so that searching the tree for a URL finds its operation. */
@@ -70,22 +97,34 @@ export type Operation<
   answers: Out;
   /** The refusals this operation can give besides `commonFailures`. */
   failures: readonly FailureCode[];
-  /** Counted before the caller is known (`per: 'ip'`) or after (`per: 'user'`). */
+  /** Counted before the caller is known (`per: 'ip'`) or after (`per: 'user'`, `per: 'tenant'`). */
   rate?: readonly RateRule[];
+  /**
+   * Whether a request may carry an `Idempotency-Key`, or must: the same again gets the same answer for a day. With a key,
+   * `handle` runs in one transaction with the kept answer, so it must ask nobody outside of the database, write nothing
+   * that is to survive a refusal, and not hash: that belongs to `prepare`.
+   */
+  idempotent?: 'required' | 'honoured';
+  /** The thing has a version: answers show it as ETag, and a change asks for it by `If-Match` (`expected`). */
+  versioned?: true;
+  /** Media types in which a 200 may be streamed instead. */
+  streams?: readonly string[];
   /** Shown in the documentation, and sent by the generated tests: it must be valid. */
   example?: {
     params?: Params extends Schema ? z.input<Params> : never;
+    query?: Query extends Schema ? z.input<Query> : never;
     body?: Body extends Schema ? z.input<Body> : never;
     answer?: unknown;
   };
+  /** Runs before `handle`, and outside of its transaction; not for a request whose answer is kept already. */
+  prepare?(asked: Asked<A, Params, Query, Body>, services: Services): Promise<Ready>;
   handle(
-    request: {
-      call: CallFor<A>;
-      params: Parsed<Params>;
-      query: Parsed<Query>;
-      body: Parsed<Body>;
-      browser: Browser;
-      answer<S extends keyof Out>(status: S, body: Out[S] extends Schema ? z.input<Out[S]> : null): Answer;
+    request: Asked<A, Params, Query, Body> & {
+      /** What `prepare` gave. */
+      ready: Ready;
+      answer<S extends keyof Out>(status: S, body: Out[S] extends Schema ? z.input<Out[S]> : null, more?: More): Answer;
+      /** A 200 of one of `streams`, sent while it is read. */
+      stream(type: string, rows: AsyncIterable<string>, filename?: string): Answer;
     },
     services: Services,
   ): Promise<Answer>;
@@ -98,7 +137,8 @@ export function operation<
   Query extends Schema | undefined = undefined,
   Body extends Schema | undefined = undefined,
   Out extends Answers = Answers,
->(spec: Operation<A, Params, Query, Body, Out>): Operation {
+  Ready = undefined,
+>(spec: Operation<A, Params, Query, Body, Out, Ready>): Operation {
   return spec as unknown as Operation;
 }
 
@@ -121,7 +161,15 @@ export function commonFailures(operation: Operation): FailureCode[] {
   if (operation.access !== 'anonymous' && operation.access !== 'proof') codes.push('forbidden');
   if (wantsCaller(operation)) codes.push('unauthenticated');
   if (operation.params) codes.push(absentCode(operation));
+  if (operation.idempotent) codes.push('idempotency_mismatch', 'idempotency_in_flight');
+  if (operation.idempotent === 'required') codes.push('idempotency_key_required');
+  if (isConditional(operation)) codes.push('precondition_failed');
   return codes;
+}
+
+/** Whether `If-Match` counts: a change of what has a version. */
+export function isConditional({ versioned, method }: Operation): boolean {
+  return versioned === true && method !== 'GET';
 }
 
 /** How an operation answers for a path that names nothing. */

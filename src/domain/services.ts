@@ -9,6 +9,7 @@ import { createClientService, type ValidateMetadata } from './clients/client-ser
 import { createChallengeService } from './factors/challenge-service.ts';
 import { createCodeThrottle } from './factors/code-throttle.ts';
 import { createFactorService } from './factors/factor-service.ts';
+import { createIdempotencyService } from './idempotency/idempotency-service.ts';
 import { createSigningKeyService } from './keys/signing-key-service.ts';
 import { createTenantKeyService, type TenantKeyService } from './keys/tenant-key-service.ts';
 import { createLetterService } from './mail/letter-service.ts';
@@ -94,7 +95,8 @@ export function createServices(deps: ServiceDeps) {
     platformTenant,
   });
   const people = { access, tenants, sessions, passwords, users, apis, clients, factors, challenges, signIn, letters };
-  const rooms = { audit, tenantKeys, signingKeys, ...people, ...forgotten };
+  const idempotency = createIdempotencyService({ keys: tenantKeys, platformTenant });
+  const rooms = { audit, tenantKeys, signingKeys, idempotency, ...people, ...forgotten };
   return { ...rooms, blueprint: createBlueprintService({ ...rooms, passwordTransfer: createPasswordTransfer() }) };
 }
 

@@ -11,8 +11,8 @@ export type RateRule = {
   readonly name: string;
   readonly points: number;
   readonly seconds: number;
-  /** Whose requests are counted: those of an address (a /64 of IPv6), or of a signed-in user. */
-  readonly per: 'ip' | 'user';
+  /** Whose requests are counted: those of an address (a /64 of IPv6), of a signed-in user or client, of a whole tenant. */
+  readonly per: 'ip' | 'user' | 'tenant';
   /**
    * `exact`: every request is one statement in the database, for what is rare and dear. `reported`: a node counts in
    * memory and tells the others of ten requests at a time, so the path of each request has no statement, and a caller who

@@ -1,5 +1,6 @@
 import type { Context } from 'koa';
 import { Failure } from '../kernel/failure.ts';
+import { valuesOf } from './header-values.ts';
 
 /** How much more than its limit a body may be and still be read to its end, so that its sender sees the refusal. */
 const PATIENCE = 16;
@@ -16,7 +17,9 @@ export function hasBody({ req }: Context): boolean {
  * @throws Failure `unsupported_media`
  */
 export function assertMediaType({ req }: Context, type: string): void {
-  const [given = '', ...parameters] = (only(req.rawHeaders, 'content-type') ?? '')
+  // It must stand once; Node itself would take the first of several.
+  const types = valuesOf(req, 'content-type');
+  const [given = '', ...parameters] = (types.length === 1 ? types[0]! : '')
     .split(';')
     .map((part) => part.trim().toLowerCase());
   const isKnown =
@@ -26,12 +29,6 @@ export function assertMediaType({ req }: Context, type: string): void {
   const encoding = req.headers['content-encoding'];
   if (!isKnown || (encoding !== undefined && encoding.toLowerCase() !== 'identity'))
     throw new Failure('unsupported_media');
-}
-
-/** The value of a header that must stand once; Node itself would take the first of several. */
-function only(rawHeaders: readonly string[], name: string): string | undefined {
-  const values = rawHeaders.filter((_, index) => index % 2 === 1 && rawHeaders[index - 1]!.toLowerCase() === name);
-  return values.length === 1 ? values[0] : undefined;
 }
 
 /**

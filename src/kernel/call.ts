@@ -8,6 +8,19 @@ export type Actor =
   | { kind: 'client'; clientId: string; permissions: readonly string[] }
   | { kind: 'system'; name: string };
 
+/** The id of whoever asks, as their kind has it; null for nobody. Unique within the tenant and the kind. */
+export function idOfActor(actor: Actor): string | null {
+  if (actor.kind === 'user') return actor.userId;
+  if (actor.kind === 'client') return actor.clientId;
+  return actor.kind === 'system' ? actor.name : null;
+}
+
+/** Kind and id in one: `user:<id>`, `client:<id>`, `system:<name>`, `anonymous`. */
+export function nameOfActor(actor: Actor): string {
+  const id = idOfActor(actor);
+  return id === null ? actor.kind : `${actor.kind}:${id}`;
+}
+
 /** Where a request came from, as far as the house believes it; absent for jobs and the command line. */
 export type Origin = {
   /** The peer's address, after trusted proxies were taken off. */
@@ -44,10 +57,18 @@ export async function inTransaction<T>(call: TenantCall, work: (tx: TenantCall) 
   });
 }
 
-/** Like `inTransaction`, and row-level security shows every tenant. */
+/**
+ * Like `inTransaction`, and row-level security shows every tenant. Inside another transaction it shows afterwards what it
+ * showed before.
+ */
 export async function inOperatorTransaction<T>(call: OperatorCall, work: (tx: OperatorCall) => Promise<T>): Promise<T> {
   return call.db.transaction(async (db) => {
-    await db.raw(`select set_config('gatehouse.operator', 'on', true)`);
-    return work({ ...call, db });
+    const { rows } = await db.raw(
+      `select current_setting('gatehouse.operator', true) as before, set_config('gatehouse.operator', 'on', true)`,
+    );
+    const result = await work({ ...call, db });
+    const { before } = rows[0] as { before: string | null };
+    if (call.db.isTransaction && before !== 'on') await db.raw(`select set_config('gatehouse.operator', 'off', true)`);
+    return result;
   });
 }

@@ -29,6 +29,9 @@ export const LIMITS = {
   requestIdChars: 128,
   problemsShown: 20,
   rateLimitKeys: 50_000,
+  idempotencyKeyChars: 255,
+  idempotencySeconds: 86_400,
+  idempotencyWaitMs: 2_000,
   languageListChars: 256,
   inlineImageChars: 64 * 1024,
   // Passwords
@@ -159,6 +162,8 @@ export const LIMITS = {
   // Database
   batchRows: 500,
   pageSize: 100,
+  pages: 1_000_000,
+  cursorChars: 512,
   searchMinChars: 2,
   searchMaxChars: 100,
   // Audit

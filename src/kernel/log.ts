@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { type Bindings, type DestinationStream, destination, type Logger, type LoggerOptions, pino } from 'pino';
-import type { Actor } from './call.ts';
+import { type Actor, nameOfActor } from './call.ts';
 import type { TenantId } from './ids.ts';
 import { LIMITS } from './limits.ts';
 import { errorMessage, redact, redactText } from './redact.ts';
@@ -24,18 +24,12 @@ export function addLogFacts(facts: { tenantId?: TenantId; actor?: Actor }): void
   const store = current.getStore();
   if (!store) return;
   if (facts.tenantId) store.tenantId = facts.tenantId;
-  if (facts.actor) store.actor = nameOf(facts.actor);
+  if (facts.actor) store.actor = nameOfActor(facts.actor);
 }
 
 /** The id of the request that is being answered, for answers that must name it. */
 export function currentRequestId(): string | undefined {
   return current.getStore()?.requestId;
-}
-
-function nameOf(actor: Actor): string {
-  if (actor.kind === 'user') return `user:${actor.userId}`;
-  if (actor.kind === 'client') return `client:${actor.clientId}`;
-  return actor.kind === 'system' ? `system:${actor.name}` : actor.kind;
 }
 
 /**

@@ -10,7 +10,7 @@ export type Page<T> = { items: T[]; total: number; page: number; pageSize: numbe
  * @throws Failure `invalid_input` for what is no page (a query builder would drop a limit that is not a number)
  */
 export function pageWindow({ page = 1, pageSize = 50 }: PageQuery): { page: number; offset: number; limit: number } {
-  if (!Number.isInteger(page) || page < 1 || page > 1_000_000) throw new Failure('invalid_input', { field: 'page' });
+  if (!Number.isInteger(page) || page < 1 || page > LIMITS.pages) throw new Failure('invalid_input', { field: 'page' });
   if (!Number.isInteger(pageSize) || pageSize < 1 || pageSize > LIMITS.pageSize)
     throw new Failure('invalid_input', { field: 'pageSize' });
   return { page, offset: (page - 1) * pageSize, limit: pageSize };

@@ -2,11 +2,11 @@ import { expect } from 'chai';
 import { z } from 'zod';
 import type { Contract } from '../../src/api/contract.ts';
 import { createContracts } from '../../src/api/contracts.ts';
-import { openapi } from '../../src/api/openapi.ts';
+import { exampleOf, openapi } from '../../src/api/openapi.ts';
 import { absentCode, wantsCaller } from '../../src/api/operation.ts';
 import { type Route, routesOf } from '../../src/api/routes.ts';
 import { PERMISSIONS } from '../../src/domain/access/role.ts';
-import { Failure, type FailureCode } from '../../src/kernel/failure.ts';
+import { FAILURES, Failure, type FailureCode } from '../../src/kernel/failure.ts';
 import { calledBy, servingContracts, someone } from '../support/api.ts';
 import { enrolTotp } from '../support/factors.ts';
 import { type SignedIn, servingV1 } from '../support/v1.ts';
@@ -95,6 +95,16 @@ describe('every operation', () => {
         });
       }
 
+      it('has examples that are what it takes and gives', () => {
+        const problems = (schema: z.ZodType | null | undefined, given: unknown) =>
+          schema && given !== undefined ? (schema.safeParse(given).error?.issues ?? []) : [];
+        const [done] = Object.entries(operation.answers).filter(([status, schema]) => Number(status) < 300 && schema);
+        expect(problems(operation.params, example?.params)).to.deep.equal([]);
+        expect(problems(operation.query, example?.query)).to.deep.equal([]);
+        expect(problems(done?.[1], example?.answer)).to.deep.equal([]);
+        if (done) expect(example?.answer, 'the example of its answer').not.to.equal(undefined);
+      });
+
       it('documents every status that it can answer', () => {
         const document = openapi([contract], { version: '0', publicUrl: 'http://id.test' });
         const described = (document['paths'] as Documented)[path.replace(/:(\w+)/g, '{$1}')]![method.toLowerCase()]!;
@@ -117,6 +127,21 @@ describe('every operation', () => {
           const { status, text } = await open.send(method, path.replace(/:(\w+)/g, 'nonsense.'), valid);
           expect(status, text).to.equal(404);
         });
+      }
+    });
+  }
+});
+
+describe('every refusal', () => {
+  for (const contract of contracts) {
+    it(`of ${contract.name} has an example that is one, and shows no more than is documented`, () => {
+      for (const code of Object.keys(FAILURES) as FailureCode[]) {
+        const example = exampleOf(contract, code);
+        const { status, extra, shows } = contract.failures[code];
+        expect(contract.errorSchema.safeParse(example).error?.issues ?? [], code).to.deep.equal([]);
+        expect(shows?.schema.safeParse(example).error?.issues ?? [], code).to.deep.equal([]);
+        expect(Boolean(extra), code).to.equal(Boolean(shows));
+        expect(status, code).to.be.within(400, 599);
       }
     });
   }

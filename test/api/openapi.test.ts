@@ -33,6 +33,30 @@ const act = operation({
   handle: async ({ answer }) => answer(200, { id: '1' }),
 });
 
+const once = operation({
+  method: 'POST',
+  path: '/tiny/once',
+  summary: 'Once',
+  access: 'signed-in',
+  answers: { 201: z.object({}) },
+  failures: [],
+  idempotent: 'required',
+  rate: [{ name: 'tiny', points: 1, seconds: 1, per: 'tenant', count: 'exact' }],
+  handle: async ({ answer }) => answer(201, {}),
+});
+const seen = operation({
+  method: 'GET',
+  path: '/tiny/seen',
+  summary: 'Seen',
+  access: 'signed-in',
+  answers: { 200: z.object({}) },
+  failures: [],
+  versioned: true,
+  streams: ['text/csv'],
+  handle: async ({ answer }) => answer(200, {}, { version: '1' }),
+});
+const turn = operation({ ...seen, method: 'PATCH', idempotent: 'honoured' } as never);
+
 // biome-ignore lint/suspicious/noExplicitAny: a document of any shape
 const documentOf = (...given: Parameters<typeof openapi>[0]) => openapi(given, about) as any;
 
@@ -55,7 +79,9 @@ describe('the OpenAPI document', () => {
     expect(schema.properties.at).to.include({ type: 'string', format: 'date-time' });
     expect(example).to.deep.equal({ at: '2026-01-01T00:00:00Z' });
     expect(
-      described.parameters.map(({ name, in: where, required }: Record<string, unknown>) => [name, where, required]),
+      described.parameters
+        .filter(({ name }: { name?: string }) => name !== undefined)
+        .map(({ name, in: where, required }: Record<string, unknown>) => [name, where, required]),
     ).to.deep.equal([
       ['id', 'path', true],
       ['part', 'path', true],
@@ -86,6 +112,45 @@ describe('the OpenAPI document', () => {
     });
     expect(described.responses[429].headers).to.have.property('Retry-After');
     expect(described.responses[200].content['application/json'].example).to.deep.equal({ id: 'item-1' });
+  });
+
+  it('shows what each refusal looks like', () => {
+    const { examples } = described.responses[403].content['application/json'];
+    expect(examples).to.deep.equal({
+      cross_tenant: { $ref: '#/components/examples/tiny_cross_tenant' },
+      forbidden: { $ref: '#/components/examples/tiny_forbidden' },
+    });
+    expect(document.components.examples.tiny_forbidden.value).to.include({ code: 'TINY_forbidden' });
+  });
+
+  it('has the headers by which a request may be sent again, and a change be refused', () => {
+    const all = documentOf(aContract({ once, seen, turn }));
+    const headersOf = (method: string, path: string) =>
+      all.paths[path][method].parameters.flatMap(({ $ref }: { $ref?: string }) =>
+        $ref ? [all.components.parameters[$ref.split('/').at(-1)!]] : [],
+      );
+    const names = (method: string, path: string) =>
+      headersOf(method, path).map(({ name, required = false }: { name: string; required?: boolean }) => [
+        name,
+        required,
+      ]);
+    expect(names('post', '/tiny/once')).to.deep.equal([
+      ['X-Request-Id', false],
+      ['Idempotency-Key', true],
+    ]);
+    expect(names('get', '/tiny/seen')).to.deep.equal([['X-Request-Id', false]]);
+    expect(names('patch', '/tiny/seen')).to.deep.equal([
+      ['X-Request-Id', false],
+      ['Idempotency-Key', false],
+      ['If-Match', false],
+    ]);
+    const responses = (method: string, path: string) => all.paths[path][method].responses;
+    expect(responses('post', '/tiny/once')[201].headers).to.include.keys('Idempotency-Replayed', 'RateLimit');
+    expect(responses('post', '/tiny/once')[400].description).to.include('TINY_idempotency_key_required');
+    expect(responses('get', '/tiny/seen')[200].headers).to.include.keys('ETag');
+    expect(responses('get', '/tiny/seen')).not.to.have.property('412');
+    expect(responses('patch', '/tiny/seen')[412].description).to.equal('TINY_precondition_failed');
+    expect(responses('get', '/tiny/seen')[200].content).to.have.all.keys('application/json', 'text/csv');
   });
 
   it('refers to nothing that it does not hold', () => {
@@ -132,6 +197,15 @@ describe('the documentation', () => {
     const { headers } = await get(served.port, '/openapi.json');
     const again = await get(served.port, '/openapi.json', { 'if-none-match': headers.get('etag')! });
     expect([again.status, again.body]).to.deep.equal([304, '']);
+  });
+
+  it('tells people of the headers too', async () => {
+    const other = await serving([serveDocs([aContract({ once, turn })], { ...about, assets: createAssets() })]);
+    const { text } = await sender(() => other.port)('GET', '/docs');
+    await other.stop();
+    expect(text).to.match(/<code>Idempotency-Key<\/code><\/th><td>header<\/td><td>string<\/td><td>yes</);
+    expect(text).to.match(/<code>If-Match<\/code><\/th><td>header<\/td><td>string<\/td><td>no</);
+    expect(text).to.include('1 in 1 s per tenant').and.not.include('X-Request-Id');
   });
 
   it('is a page for people, with every operation and without code', async () => {

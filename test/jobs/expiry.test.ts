@@ -1,9 +1,11 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { expect } from 'chai';
 import { createExpiry, type Expiry } from '../../src/jobs/expiry.ts';
+import { inTransaction } from '../../src/kernel/call.ts';
 import { LIMITS } from '../../src/kernel/limits.ts';
 import { pool } from '../support/database.ts';
 import { aLog } from '../support/http.ts';
+import { aTenant } from '../support/rooms.ts';
 
 const HOUR = 3_600_000;
 const ago = (ms: number) => new Date(Date.now() - ms);
@@ -60,6 +62,26 @@ describe('expiry', () => {
     await rowsOf(tenantId, ago(10_000));
     await expiry.sweep();
     for (const table of TABLES) expect(await count(table, { tenant_id: tenantId }), table).to.equal(1);
+  });
+
+  it('forgets kept answers after their day, behind row-level security', async () => {
+    const call = await aTenant();
+    const key = (end: Date) => ({
+      tenant_id: call.tenantId,
+      key: randomBytes(32),
+      request: randomBytes(32),
+      sealed: randomBytes(8),
+      created_at: ago(24 * HOUR),
+      expires_at: end,
+    });
+    await inTransaction(call, ({ db }) => db('idempotency_keys').insert([key(ago(HOUR)), key(ago(-HOUR))]));
+
+    await expiry.sweep();
+
+    const left = await inTransaction(call, ({ db }) =>
+      db('idempotency_keys').where({ tenant_id: call.tenantId }).pluck('expires_at'),
+    );
+    expect(left.map((end: Date) => end > new Date())).to.deep.equal([true]);
   });
 
   it('forgets old news, counters that ended, and letters that arrived', async () => {

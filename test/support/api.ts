@@ -14,6 +14,7 @@ import type { Actor } from '../../src/kernel/call.ts';
 import { FAILURES, type FailureCode } from '../../src/kernel/failure.ts';
 import { newId, type TenantId, type UserId } from '../../src/kernel/ids.ts';
 import { pool } from './database.ts';
+import { assertDocumented } from './documented.ts';
 import { aLog, serving } from './http.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: tests look into answers of every shape
@@ -29,7 +30,7 @@ export type Request = {
 
 export type Send = (method: string, path: string, request?: Request) => Promise<ApiAnswer>;
 
-/** Sends requests to a port of this machine. */
+/** Sends requests to a port of this machine. An answer that the documentation does not have fails the test. */
 export function sender(port: () => number): Send {
   return async (method, path, { headers = {}, body, raw } = {}) => {
     const response = await fetch(`http://127.0.0.1:${port()}${path}`, {
@@ -41,12 +42,14 @@ export function sender(port: () => number): Send {
     } as RequestInit);
     const text = await response.text();
     const isJson = response.headers.get('content-type')?.includes('json');
-    return {
+    const answer: ApiAnswer = {
       status: response.status,
       headers: response.headers,
       text,
       body: isJson && text ? JSON.parse(text) : undefined,
     };
+    assertDocumented(method, path, answer);
+    return answer;
   };
 }
 
@@ -140,6 +143,10 @@ const STATUSES: Partial<Record<FailureCode, number>> = {
   not_found: 404,
   user_not_found: 404,
   method_not_allowed: 405,
+  idempotency_key_required: 400,
+  idempotency_mismatch: 409,
+  idempotency_in_flight: 409,
+  precondition_failed: 412,
   too_large: 413,
   unsupported_media: 415,
   rate_limited: 429,

@@ -158,6 +158,9 @@ export const PROOFS: Record<string, Proof> = {
   unknownHosts: sizes('http/host-allowlist.ts'),
   documents: sizes('http/documents.ts'),
   rateLimitKeys: sizes('http/rate-limit.ts'),
+  idempotencyKeyChars: file('api/idempotency.test.ts'),
+  idempotencySeconds: file('api/idempotency.test.ts', 'for a day'),
+  idempotencyWaitMs: sizes('domain/idempotency/idempotency-service.ts'),
   // OAuth
   refreshChainSeconds: file('oidc/refresh-tokens.test.ts', 'end a month after their family began'),
   accessTokenChars: sizes('oidc/jwt-tokens.ts'),
@@ -212,6 +215,8 @@ export const PROOFS: Record<string, Proof> = {
   applyTenants: sizes('domain/blueprint/blueprint-service.ts'),
   applyMistakes: sizes('domain/blueprint/work.ts'),
   // Database
+  pages: file('api/schemas.test.ts'),
+  cursorChars: sizes('api/schemas.ts'),
   pageSize: file('domain/tenants/tenant-service.test.ts', 'comes in pages that are whole numbers'),
   searchMinChars: { downTo: (n) => likePattern(x(n)) },
   searchMaxChars: { upTo: (n) => likePattern(x(n)) },

@@ -2,6 +2,7 @@ import type { Context } from 'koa';
 import { permissionsOfRoles } from '../../domain/access/role.ts';
 import type { Bearer, Tokens } from '../../domain/sign-in/tokens.ts';
 import type { DirectoryTenant, TenantDirectory } from '../../domain/tenants/tenant-directory.ts';
+import { valuesOf } from '../../http/header-values.ts';
 import type { OperatorCall, TenantCall } from '../../kernel/call.ts';
 import { Failure } from '../../kernel/failure.ts';
 import type { TenantId } from '../../kernel/ids.ts';
@@ -64,9 +65,7 @@ export function createCaller({ tokens, directory, publicHost }: CallerDeps) {
 
 /** @throws Failure `unauthenticated` for none, another scheme, or two (RFC 6750 §2) */
 function bearerToken({ req }: Context): string {
-  const given = req.rawHeaders.filter(
-    (_, at) => at % 2 === 1 && req.rawHeaders[at - 1]!.toLowerCase() === 'authorization',
-  );
+  const given = valuesOf(req, 'authorization');
   const [, token] =
     /^Bearer +([\w.~+/-]+=*)$/i.exec(
       given.length === 1 && given[0]!.length <= LIMITS.accessTokenChars ? given[0]! : '',

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { FACTOR_KINDS } from '../../domain/tenants/settings.ts';
 import { FAILURES, type FailureCode } from '../../kernel/failure.ts';
 import type { ChallengeId, TenantId } from '../../kernel/ids.ts';
 import { type Contract, type Dress, operationsOf } from '../contract.ts';
@@ -31,7 +32,7 @@ export function createV1(deps: CallerDeps): Contract {
       ...extra,
     }),
     errorSchema: z
-      .object({
+      .looseObject({
         error: z.string(),
         message: z.string(),
         requestId: z.string(),
@@ -47,6 +48,56 @@ export function createV1(deps: CallerDeps): Contract {
 
 const plain = (status: number, code: string): Dress => ({ status, code: `IDENT_${code}` });
 
+/** What the login is answered by, and with which of the person's factors. */
+const CHALLENGE: Pick<Dress, 'extra' | 'shows'> = {
+  extra: ({ challengeId, factors }) => ({ challengeId: challengeIds.encode(challengeId as ChallengeId), factors }),
+  shows: {
+    schema: z.object({ challengeId: challengeIds.text, factors: z.array(z.enum(FACTOR_KINDS)) }),
+    example: { challengeId: 'chl_01HZX3F5T8Q2M4N6P7R9S0V1W5', factors: ['totp', 'backup_code'] },
+  },
+};
+
+/** The tenants that the password has opened, so that the login can be repeated at one of them. */
+const CHOICE: Pick<Dress, 'extra' | 'shows'> = {
+  extra({ tenants }) {
+    const opened = tenants as readonly { id: TenantId; slug: string; name: string }[];
+    return { tenants: opened.map(({ id, slug, name }) => ({ id: tenantIds.encode(id), slug, name })) };
+  },
+  shows: {
+    schema: z.object({ tenants: z.array(z.object({ id: tenantIds.text, slug: z.string(), name: z.string() })) }),
+    example: { tenants: [{ id: 'ten_01HZX3F5T8Q2M4N6P7R9S0V1W3', slug: 'acme', name: 'Acme' }] },
+  },
+};
+
+const PROBLEMS: Readonly<Record<string, string>> = {
+  too_short: 'is too short',
+  too_long: 'is too long',
+  needs_uppercase: 'needs a capital letter',
+  needs_lowercase: 'needs a small letter',
+  needs_digit: 'needs a digit',
+  needs_special: 'needs a character that is no letter or digit',
+  common: 'is one that many people use',
+  repeated: 'repeats itself',
+  sequence: 'is a sequence',
+  context: 'holds your name, address or organisation',
+  reused: 'was used before',
+};
+
+const PASSWORD_PROBLEMS: Pick<Dress, 'extra' | 'shows'> = {
+  extra({ reasons }) {
+    if (!Array.isArray(reasons)) return {};
+    const details = reasons.map((reason) => ({
+      field: 'newPassword',
+      message: PROBLEMS[String(reason)] ?? FAILURES.password_policy,
+    }));
+    return { details };
+  },
+  shows: {
+    schema: z.object({ details: z.array(z.object({ field: z.string(), message: z.string() })) }),
+    example: { details: [{ field: 'newPassword', message: 'is too short' }] },
+  },
+};
+
 const FAILURES_OF_V1: Record<FailureCode, Dress> = {
   invalid_input: plain(400, 'VALIDATION'),
   unauthenticated: plain(401, 'UNAUTHENTICATED'),
@@ -57,6 +108,10 @@ const FAILURES_OF_V1: Record<FailureCode, Dress> = {
   conflict: plain(409, 'CONFLICT'),
   too_large: plain(413, 'TOO_LARGE'),
   unsupported_media: plain(415, 'UNSUPPORTED_MEDIA'),
+  precondition_failed: plain(412, 'PRECONDITION_FAILED'),
+  idempotency_key_required: plain(400, 'IDEMPOTENCY_KEY_REQUIRED'),
+  idempotency_mismatch: plain(409, 'IDEMPOTENCY_MISMATCH'),
+  idempotency_in_flight: plain(409, 'IDEMPOTENCY_IN_FLIGHT'),
   rate_limited: plain(429, 'RATE_LIMITED'),
   busy: plain(503, 'UNAVAILABLE'),
   internal: plain(500, 'INTERNAL'),
@@ -74,17 +129,14 @@ const FAILURES_OF_V1: Record<FailureCode, Dress> = {
   username_taken: plain(409, 'USERNAME_DUPLICATE'),
   last_admin: plain(422, 'LAST_ADMIN'),
 
-  password_policy: { ...plain(422, 'PASSWORD_POLICY'), extra: passwordProblems },
+  password_policy: { ...plain(422, 'PASSWORD_POLICY'), ...PASSWORD_PROBLEMS },
   password_breached: plain(422, 'PASSWORD_BREACHED'),
 
   invalid_credentials: plain(401, 'INVALID_CREDENTIALS'),
-  tenant_choice: { ...plain(409, 'TENANT_CHOICE'), extra: tenantChoice },
+  tenant_choice: { ...plain(409, 'TENANT_CHOICE'), ...CHOICE },
   password_change_required: plain(403, 'PASSWORD_CHANGE_REQUIRED'),
   sign_in_expired: plain(401, 'TOKEN_INVALID'),
-  factor_required: {
-    ...plain(401, 'MFA_REQUIRED'),
-    extra: ({ challengeId, factors }) => challengeOf(challengeId, factors),
-  },
+  factor_required: { ...plain(401, 'MFA_REQUIRED'), ...CHALLENGE },
   factor_wrong: plain(401, 'MFA_FAILED'),
   factor_not_allowed: plain(403, 'MFA_NOT_ALLOWED'),
   factor_not_found: plain(404, 'FACTOR_NOT_FOUND'),
@@ -112,39 +164,3 @@ const FAILURES_OF_V1: Record<FailureCode, Dress> = {
   blueprint_invalid: plain(422, 'BLUEPRINT_INVALID'),
   key_not_found: plain(404, 'KEY_NOT_FOUND'),
 };
-
-/** What the login is answered by, and with which of the person's factors. */
-const challengeOf = (challengeId: unknown, factors: unknown): object => ({
-  challengeId: challengeIds.encode(challengeId as ChallengeId),
-  factors,
-});
-
-/** The tenants that the password has opened, so that the login can be repeated at one of them. */
-function tenantChoice({ tenants }: Record<string, unknown>): object {
-  const opened = tenants as readonly { id: TenantId; slug: string; name: string }[];
-  return { tenants: opened.map(({ id, slug, name }) => ({ id: tenantIds.encode(id), slug, name })) };
-}
-
-const PROBLEMS: Readonly<Record<string, string>> = {
-  too_short: 'is too short',
-  too_long: 'is too long',
-  needs_uppercase: 'needs a capital letter',
-  needs_lowercase: 'needs a small letter',
-  needs_digit: 'needs a digit',
-  needs_special: 'needs a character that is no letter or digit',
-  common: 'is one that many people use',
-  repeated: 'repeats itself',
-  sequence: 'is a sequence',
-  context: 'holds your name, address or organisation',
-  reused: 'was used before',
-};
-
-function passwordProblems({ reasons }: Record<string, unknown>): object {
-  if (!Array.isArray(reasons)) return {};
-  return {
-    details: reasons.map((reason) => ({
-      field: 'newPassword',
-      message: PROBLEMS[String(reason)] ?? FAILURES.password_policy,
-    })),
-  };
-}

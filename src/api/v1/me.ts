@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Session } from '../../domain/sessions/session.ts';
+import { versionOfUser } from '../../domain/users/user.ts';
 import { LIMITS } from '../../kernel/limits.ts';
 import { operation } from '../operation.ts';
 import { password, time } from './fields.ts';
@@ -15,9 +16,12 @@ export const me = operation({
   answers: { 200: userBody },
   failures: ['user_not_found'],
   rate: [ME_RATE],
+  versioned: true,
   example: { answer: exampleUser },
-  handle: async ({ call, answer }, { users }) =>
-    answer(200, presentUser(call.tenantId, await users.get(call, call.actor.userId))),
+  handle: async ({ call, answer }, { users }) => {
+    const user = await users.get(call, call.actor.userId);
+    return answer(200, presentUser(call.tenantId, user), { version: versionOfUser(user) });
+  },
 });
 
 /** Null takes a value away; what is left out stays. */
@@ -39,9 +43,12 @@ export const updateMe = operation({
   answers: { 200: userBody },
   failures: ['user_not_found', 'user_deactivated'],
   rate: [ME_RATE],
+  versioned: true,
   example: { body: { firstName: 'Ann', timezone: 'Europe/London' }, answer: exampleUser },
-  handle: async ({ call, body, answer }, { users }) =>
-    answer(200, presentUser(call.tenantId, await users.updateProfile(call, call.actor.userId, body))),
+  handle: async ({ call, body, expected, answer }, { users }) => {
+    const user = await users.updateProfile(call, call.actor.userId, body, expected);
+    return answer(200, presentUser(call.tenantId, user), { version: versionOfUser(user) });
+  },
 });
 
 const sessionBody = z.object({

@@ -1,5 +1,5 @@
 import { batchesOf } from '../../kernel/batches.ts';
-import { type Actor, inTransaction, type OperatorCall, type TenantCall } from '../../kernel/call.ts';
+import { idOfActor, inTransaction, type OperatorCall, type TenantCall } from '../../kernel/call.ts';
 import { newId, type TenantId } from '../../kernel/ids.ts';
 import { LIMITS } from '../../kernel/limits.ts';
 import * as store from './audit-store.ts';
@@ -57,19 +57,13 @@ function toRow({ actor, now, origin }: OperatorCall, event: AuditEvent): store.A
     at: now,
     action: event.action,
     actorKind: actor.kind,
-    actorId: idOf(actor),
+    actorId: idOfActor(actor),
     target: event.target === undefined ? null : plain(event.target),
     ip: origin?.ip ?? null,
     userAgent: origin ? plain(origin.userAgent).slice(0, LIMITS.userAgentChars) : null,
     requestId: origin ? plain(origin.requestId) : null,
     details: harmless(event.details ?? {}, DEPTH) as Record<string, unknown>,
   };
-}
-
-function idOf(actor: Actor): string | null {
-  if (actor.kind === 'user') return actor.userId;
-  if (actor.kind === 'client') return actor.clientId;
-  return actor.kind === 'system' ? actor.name : null;
 }
 
 /** PostgreSQL takes neither NUL nor half a surrogate pair; a line stays short. */

@@ -19,7 +19,8 @@ export type KeyPurpose =
   | 'device'
   | 'backup-code'
   | 'email-code'
-  | 'cursor';
+  | 'cursor'
+  | 'idempotency';
 
 const BATCH = 500;
 

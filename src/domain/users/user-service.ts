@@ -5,6 +5,7 @@ import { Failure } from '../../kernel/failure.ts';
 import { newId, type TenantId, type UserId } from '../../kernel/ids.ts';
 import { LIMITS } from '../../kernel/limits.ts';
 import { likePattern, type Page, type PageQuery, pageWindow } from '../../kernel/page.ts';
+import { assertVersion, type Expected } from '../../kernel/version.ts';
 import type { AccessService } from '../access/access-service.ts';
 import type { AuditService } from '../audit/audit-service.ts';
 import type { LetterService } from '../mail/letter-service.ts';
@@ -21,6 +22,7 @@ import {
   type UserDraft,
   type UserStatus,
   type UserValues,
+  versionOfUser,
 } from './user.ts';
 import * as store from './user-store.ts';
 
@@ -56,10 +58,12 @@ export function createUserService({ audit, access, sessions, passwords, letters 
     id: UserId,
     action: string,
     decide: (user: User) => Partial<UserValues>,
+    expected?: Expected,
   ): Promise<User> {
     return orTaken(() =>
       inTransaction(call, async (tx) => {
         const user = (await store.lock(tx, id)) ?? notFound(id);
+        assertVersion(expected, versionOfUser(user));
         assertChangeable(user);
         const values = decide(user);
         const keys = Object.keys(values).filter(
@@ -149,14 +153,16 @@ export function createUserService({ audit, access, sessions, passwords, letters 
     /**
      * Changes what a person says of themselves. A new phone number is not verified.
      *
-     * @throws Failure `user_not_found`, `user_deactivated`, `invalid_input`, `username_taken`
+     * @param expected the versions of which the user must be one
+     * @throws Failure `user_not_found`, `user_deactivated`, `invalid_input`, `username_taken`, `precondition_failed`
      */
-    async updateProfile(call: TenantCall, id: UserId, profile: Profile): Promise<User> {
+    async updateProfile(call: TenantCall, id: UserId, profile: Profile, expected?: Expected): Promise<User> {
       const checked = checkedProfile(profile);
-      return change(call, id, 'user.updated', (user) => ({
+      const decide = (user: User) => ({
         ...checked,
         ...(checked.phone !== undefined && checked.phone !== user.phone && { phoneVerified: false }),
-      }));
+      });
+      return change(call, id, 'user.updated', decide, expected);
     },
 
     /**

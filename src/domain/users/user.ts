@@ -3,6 +3,7 @@ import { Failure } from '../../kernel/failure.ts';
 import type { UserId } from '../../kernel/ids.ts';
 import { LIMITS } from '../../kernel/limits.ts';
 import { canonicalLocale, canonicalTimezone, plainName } from '../../kernel/text.ts';
+import { versionOf } from '../../kernel/version.ts';
 
 /** `pending`: invited or not yet verified, cannot sign in. `deactivated` is final. */
 export type UserStatus = 'pending' | 'active' | 'suspended' | 'deactivated';
@@ -62,6 +63,11 @@ const invalid = (field: string, problem: string): never => {
 /** Deactivation is final; any other status may change. @throws Failure `user_deactivated` */
 export function assertChangeable(user: User): void {
   if (user.status === 'deactivated') throw new Failure('user_deactivated', { userId: user.id });
+}
+
+/** The version of a user: all of them but when they were here last, which is no change of theirs. */
+export function versionOfUser({ lastSignInAt: _, ...user }: User): string {
+  return versionOf(user);
 }
 
 /** What somebody typed as who they are; undefined when no user can be found under it. */
