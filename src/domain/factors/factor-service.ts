@@ -64,11 +64,10 @@ export function createFactorService({ keys, sessions, audit }: FactorServiceDeps
       userId,
       codes.map((code) => hashOfBackupCode(key, userId, code)),
     );
-    await audit.record(tx, 'backup_codes.issued', { target: `user:${userId}` });
     return codes;
   }
 
-  /** The first factor brings the codes for the day it is lost. */
+  /** The first factor brings the codes for the day it is lost. Its own line in the audit trail tells of both. */
   async function codesForFirst(
     tx: TenantCall,
     userId: UserId,
@@ -122,6 +121,8 @@ export function createFactorService({ keys, sessions, audit }: FactorServiceDeps
         const admitted = await admit(tx, by);
         assertAllowed(admitted.owner, 'totp');
         await store.putPendingTotp(tx, by.userId, { id, sealed, holder: holderOf(by) });
+        const details = { factorId: id, kind: 'totp' };
+        await audit.record(tx, 'factor.enrolment_begun', { target: `user:${by.userId}`, details });
         return admitted.owner;
       });
       return describe(owner, id, secret);
@@ -173,6 +174,7 @@ export function createFactorService({ keys, sessions, audit }: FactorServiceDeps
         const { owner, has } = await admit(tx, by);
         assertAllowed(owner, 'backup_code');
         if (has.length === 0) throw new Failure('factor_not_found');
+        await audit.record(tx, 'backup_codes.issued', { target: `user:${by.userId}` });
         return newBackupCodes(tx, by.userId);
       });
     },

@@ -22,7 +22,9 @@ describe('enrolling an authenticator application', () => {
     expect(await factors.list(tenant, ann)).to.deep.equal([
       { id: factorId, kind: 'totp', name: undefined, createdAt: NOON, lastUsedAt: undefined, backedUp: undefined },
     ]);
-    expect(await auditOf(tenant)).to.include.members(['factor.enrolled', 'backup_codes.issued']);
+    expect(await auditOf(tenant))
+      .to.include('factor.enrolled')
+      .and.not.include('backup_codes.issued');
   });
 
   it('leaves neither secret nor code readable in the database', async () => {

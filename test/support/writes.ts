@@ -1,0 +1,73 @@
+import { codeOf, enrolTotp } from './factors.ts';
+import { PASSWORD } from './node.ts';
+import type { SignedIn } from './v1.ts';
+
+/** A request that an operation acknowledges: the values of its path, and its body. */
+export type Write = {
+  params?: Record<string, string>;
+  body?: Record<string, unknown>;
+  headers?: Record<string, string>;
+};
+
+type Maker = {
+  /** Makes what the request needs, in the tenant of `owner`, who then sends it. */
+  make: (owner: SignedIn) => Promise<Write> | Write;
+  /** The lines of the audit trail that it leaves: one, unless it says why not. */
+  leaves: readonly string[];
+};
+
+const nothing = () => ({});
+
+/**
+ * A request for every operation that writes, by contract and name. An operation that is not here fails
+ * `test/api/every-write.test.ts`, and so does one that leaves other lines in the audit trail.
+ */
+export const WRITES: Record<string, Record<string, Maker>> = {
+  v1: {
+    login: {
+      make: ({ site: { email } }) => ({ body: { email, password: PASSWORD } }),
+      leaves: ['sign_in.succeeded'],
+    },
+    // Turning a token changes nothing that somebody could ask after: its session says when it was used last.
+    refresh: { make: ({ tokens: { refreshToken } }) => ({ body: { refreshToken } }), leaves: [] },
+    logout: { make: nothing, leaves: ['session.ended'] },
+    logoutAll: { make: nothing, leaves: ['session.ended'] },
+    updateMe: { make: () => ({ body: { firstName: 'Anna' } }), leaves: ['user.updated'] },
+    revokeMySession: {
+      make: async ({ as }) => ({ params: { id: (await as('GET', '/api/v1/me/sessions')).body.data[0].id } }),
+      leaves: ['session.ended'],
+    },
+    changePassword: {
+      make: () => ({ body: { currentPassword: PASSWORD, newPassword: 'seven quiet rivers at dawn' } }),
+      leaves: ['password.changed'],
+    },
+    totpEnroll: { make: nothing, leaves: ['factor.enrolment_begun'] },
+    totpConfirm: {
+      make: async ({ as }) => {
+        const { secret, factorId } = (await as('POST', '/api/v1/me/mfa/totp/enroll')).body;
+        return { body: { factorId, code: await codeOf(secret) } };
+      },
+      leaves: ['factor.enrolled'],
+    },
+    mfaVerify: {
+      make: async ({ as, site: { email } }) => {
+        const { secret } = await enrolTotp(as);
+        const login = await as('POST', '/api/v1/auth/login', { body: { email, password: PASSWORD } });
+        const { challengeId } = login.body;
+        return { body: { challengeId, factor: 'totp', code: await codeOf(secret) } };
+      },
+      leaves: ['sign_in.succeeded'],
+    },
+    backupCodes: {
+      make: async ({ as }) => {
+        await enrolTotp(as);
+        return {};
+      },
+      leaves: ['backup_codes.issued'],
+    },
+    deleteFactor: {
+      make: async ({ as }) => ({ params: { factorId: (await enrolTotp(as)).factorId } }),
+      leaves: ['factor.removed'],
+    },
+  },
+};
