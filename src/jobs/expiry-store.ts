@@ -22,6 +22,7 @@ const DEAD = {
 /** Seldom, since no index serves them. What nobody could deliver stays for a month, to be seen. */
 const SELDOM = {
   outbox: `delivered_at < now() - interval '7 days' or dead_at < now() - interval '30 days'`,
+  outbox_lanes: `failing_since < now() - interval '30 days'`,
 } as const;
 
 /** Behind row-level security, which the sweep opens. The others are exempt from it. */

@@ -2,6 +2,7 @@ import type { Knex } from 'knex';
 import { LIMITS } from '../kernel/limits.ts';
 import type { Log } from '../kernel/log.ts';
 import { errorMessage } from '../kernel/redact.ts';
+import { createQueue, type Hands } from './outbox-queue.ts';
 import type { OutboxRow } from './outbox-store.ts';
 import * as store from './outbox-store.ts';
 
@@ -16,6 +17,17 @@ export class Undeliverable extends Error {
   }
 }
 
+/** Thrown by a handler whose receiver asks for time: for so long, nothing is taken from the row's lane. */
+export class Later extends Error {
+  readonly ms: number;
+
+  constructor(message: string, ms: number) {
+    super(message);
+    this.name = 'Later';
+    this.ms = ms;
+  }
+}
+
 export type Outbox = {
   start(): void;
   /** Looks for due rows now rather than at the next poll: for news of topic `outbox:`. */
@@ -27,7 +39,6 @@ export type Outbox = {
 const POLL_MS = 5_000;
 const FIRST_DELAY_MS = 5_000;
 const MOST_DELAY_MS = 3_600_000;
-const NOBODY = '00000000-0000-0000-0000-000000000000';
 
 /** Milliseconds until the next attempt: 5 s doubled each time up to an hour, and up to half of it more by chance. */
 export function backoffMs(attempts: number, random: () => number = Math.random): number {
@@ -41,61 +52,41 @@ export function backoffMs(attempts: number, random: () => number = Math.random):
  * that must not act twice compare the id. No order is promised.
  *
  * A failed row comes back after `backoffMs`, and is given up 24 hours after it was written. Rows of kinds without a
- * handler wait: a newer node may know them. No tenant holds another up, see the store.
+ * handler wait: a newer node may know them. No kind, no tenant and no lane holds another up, see queue and store. A lane
+ * whose attempts have failed `LIMITS.outboxLaneFailures` times one after the other is left alone for as long as
+ * `backoffMs` says: its receiver is down, and each of a thousand rows need not find that out.
+ *
+ * @param hands by kind, where the usual ones do not fit
  */
 export function createOutbox(deps: {
   db: Knex;
   log: Log;
   handlers: Readonly<Record<string, OutboxHandler>>;
+  hands?: Readonly<Record<string, Hands>>;
   pollMs?: number;
 }): Outbox {
   const { db, log, handlers } = deps;
-  const kinds = Object.keys(handlers);
-  const underWay = new Set<Promise<void>>();
-  let running = false;
-  let cursor = NOBODY;
-  let timer: NodeJS.Timeout | undefined;
-  let looking: Promise<void> | undefined;
-  let again = false;
+  const usual: Hands = { all: LIMITS.outboxConcurrency, perTenant: LIMITS.outboxPerTenant, perLane: Infinity };
 
-  /** Walks the ring of tenants until it has gone round once without finding anything, or all hands are full. */
-  async function look(): Promise<void> {
-    let ends = cursor === NOBODY ? 1 : 0;
-    while (running && ends < 2) {
-      const free = LIMITS.outboxConcurrency - underWay.size;
-      if (free === 0) return;
-      again = false;
-      const { outboxPerTenant: perTenant, outboxTenants: tenants, outboxLeaseMs: ms } = LIMITS;
-      const lease = await store.lease(db, { cursor, kinds, rows: free, perTenant, tenants, ms });
-      cursor = lease.cursor ?? NOBODY;
-      for (const row of lease.rows) deliver(row);
-      if (again || lease.rows.length > 0) ends = cursor === NOBODY ? 1 : 0;
-      else if (cursor === NOBODY) ends++;
-    }
-  }
-
-  function deliver(row: OutboxRow): void {
-    const work = attempt(row)
-      .catch((error: unknown) =>
-        log.error(
-          { err: error, outbox: row.id },
-          'outbox: a result could not be written; the row comes back after its lease',
-        ),
-      )
-      .finally(() => {
-        underWay.delete(work);
-        wake();
-      });
-    underWay.add(work);
-  }
-
+  /** What becomes of a row. Never throws: a result that could not be written comes back with the lease's end. */
   async function attempt(row: OutboxRow): Promise<void> {
     try {
-      await withDeadline(handlers[row.kind]!, row);
+      const error = await withDeadline(handlers[row.kind]!, row).then(
+        () => undefined,
+        (reason: unknown) => reason ?? new Error('unknown'),
+      );
+      await (error === undefined ? succeed(row) : fail(row, error));
     } catch (error) {
-      return fail(row, error);
+      log.error(
+        { err: error, outbox: row.id },
+        'outbox: a result could not be written; the row comes back after its lease',
+      );
     }
+  }
+
+  async function succeed(row: OutboxRow): Promise<void> {
     await store.setDelivered(db, row);
+    if (row.failingSince !== null) await store.clearLane(db, row);
   }
 
   async function fail(row: OutboxRow, error: unknown): Promise<void> {
@@ -106,33 +97,38 @@ export function createOutbox(deps: {
       { err: error, outbox: row.id, kind: row.kind, tenantId: row.tenantId, attempts: row.attempts, dead },
       'outbox: not delivered',
     );
+    const askedMs = error instanceof Later ? error.ms : 0;
+    if (!(error instanceof Undeliverable) && row.lane !== store.NO_LANE) await slowDown(row, askedMs);
     if (dead) await store.setDead(db, row, reason);
-    else await store.setDelayed(db, row, reason, backoffMs(row.attempts));
+    else await store.setDelayed(db, row, reason, Math.max(backoffMs(row.attempts), askedMs));
   }
 
-  function wake(): void {
-    if (!running) return;
-    again = true;
-    looking ??= look()
-      .catch((error: unknown) => log.warn({ err: error }, 'outbox: the database did not answer'))
-      .finally(() => {
-        looking = undefined;
-        clearTimeout(timer);
-        if (running) timer = setTimeout(wake, deps.pollMs ?? POLL_MS);
-      });
+  async function slowDown(row: OutboxRow, askedMs: number): Promise<void> {
+    const many = (await store.addLaneFailure(db, row)) - LIMITS.outboxLaneFailures;
+    const ms = Math.max(askedMs, many < 0 ? 0 : backoffMs(many + 1));
+    if (ms > 0) await store.closeLane(db, row, ms);
   }
+
+  const queues = Object.keys(handlers).map((kind) =>
+    createQueue({
+      db,
+      kind,
+      hands: deps.hands?.[kind] ?? usual,
+      pollMs: deps.pollMs ?? POLL_MS,
+      attempt,
+      onTrouble: (error) => log.warn({ err: error, kind }, 'outbox: the database did not answer'),
+    }),
+  );
 
   return {
     start() {
-      running = true;
-      wake();
+      for (const queue of queues) queue.start();
     },
-    wake,
+    wake() {
+      for (const queue of queues) queue.wake();
+    },
     async stop() {
-      running = false;
-      clearTimeout(timer);
-      await looking;
-      await Promise.allSettled(underWay);
+      await Promise.all(queues.map((queue) => queue.stop()));
     },
   };
 }

@@ -143,6 +143,7 @@ export const LIMITS = {
   expiryBatches: 200,
   outboxConcurrency: 5,
   outboxPerTenant: 2,
+  outboxLaneFailures: 3,
   outboxTenants: 500,
   outboxHandlerMs: 30_000,
   outboxLeaseMs: 60_000,

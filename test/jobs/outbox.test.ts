@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { expect } from 'chai';
 import { backoffMs, createOutbox, type Outbox, type OutboxHandler, Undeliverable } from '../../src/jobs/outbox.ts';
-import { lease, type OutboxRow, setDelayed, setDelivered } from '../../src/jobs/outbox-store.ts';
+import { lease, NO_LANE, type OutboxRow, setDelayed, setDelivered } from '../../src/jobs/outbox-store.ts';
 import { newId } from '../../src/kernel/ids.ts';
 import { LIMITS } from '../../src/kernel/limits.ts';
 import { pool } from '../support/database.ts';
@@ -196,15 +196,7 @@ describe('the outbox', () => {
   it('leaves a row that another node has leased since, by its fence', async () => {
     const kind = aKind();
     const key = await aRow(kind);
-    const take = () =>
-      lease(pool(), {
-        cursor: '00000000-0000-0000-0000-000000000000',
-        kinds: [kind],
-        rows: 5,
-        perTenant: 2,
-        tenants: 500,
-        ms: 0,
-      });
+    const take = () => lease(pool(), { cursor: NO_LANE, kind, rows: 5, tenants: 500, ms: 0 });
     const [paused] = (await take()).rows;
     const [successor] = (await take()).rows;
 
@@ -219,9 +211,9 @@ describe('the outbox', () => {
     const kind = aKind();
     const keys = await Promise.all(Array.from({ length: 7 }, () => aRow(kind)));
     const found: string[] = [];
-    let cursor: string | undefined = '00000000-0000-0000-0000-000000000000';
+    let cursor: string | undefined = NO_LANE;
     while (cursor !== undefined) {
-      const part = await lease(pool(), { cursor, kinds: [kind], rows: 3, perTenant: 1, tenants: 2, ms: 60_000 });
+      const part = await lease(pool(), { cursor, kind, rows: 3, tenants: 2, ms: 60_000 });
       found.push(...part.rows.map((row) => row.id));
       cursor = part.cursor;
     }

@@ -197,6 +197,7 @@ export const PROOFS: Record<string, Proof> = {
   expiryBatches: sizes('jobs/expiry.ts'),
   outboxConcurrency: file('jobs/outbox.test.ts'),
   outboxPerTenant: file('jobs/outbox.test.ts', 'serves every tenant in turn'),
+  outboxLaneFailures: file('jobs/outbox-lanes.test.ts', 'three failures one after the other'),
   outboxTenants: file('jobs/outbox.test.ts', 'walks the whole ring of tenants'),
   outboxHandlerMs: sizes('jobs/outbox.ts'),
   outboxLeaseMs: file('jobs/outbox.test.ts', 'another node has leased since'),
