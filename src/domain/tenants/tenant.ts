@@ -1,4 +1,5 @@
 import { canonicalDomain } from '../../kernel/canonical.ts';
+import { isCountry } from '../../kernel/country.ts';
 import { Failure } from '../../kernel/failure.ts';
 import type { TenantId } from '../../kernel/ids.ts';
 import { LIMITS } from '../../kernel/limits.ts';
@@ -90,9 +91,9 @@ export function checkedName(name: string): string {
 
 /** @throws Failure `invalid_input` */
 export function checkedCountry(country: string | null): string | null {
-  return country === null || /^[A-Z]{2}$/.test(country)
+  return country === null || isCountry(country)
     ? country
-    : invalid('country', 'must be two capital letters (ISO 3166-1)');
+    : invalid('country', 'must be a country by two capital letters (ISO 3166-1)');
 }
 
 /** @throws Failure `invalid_input` */
