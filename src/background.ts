@@ -8,24 +8,21 @@ import type { TenantId } from './kernel/ids.ts';
 /** What a node does beside answering: sweeps what is dead, turns keys that are due, delivers what must leave the house. */
 export function createBackground(house: House, core: Core) {
   const { db, log, databaseUrl, services, changes, post } = house;
-  const outboxes = [
-    createOutbox({
-      db,
-      log,
-      handlers: {
-        'backchannel-logout': ({ tenantId, payload }) =>
-          core.deliverLogout(
-            tenantId as TenantId,
-            payload as { clientId: string; accountId: string; sid: string | null },
-          ),
-        recovery: (row) =>
-          services.recovery.carryOut({ ...house.operator('recovery'), tenantId: row.tenantId as TenantId }, row),
-      },
-    }),
-    // Letters have hands of their own: mail servers hang, and nothing else shall wait for them.
-    createOutbox({ db, log, handlers: { mail: post.deliver } }),
-  ];
-  for (const outbox of outboxes) changes.on('outbox:', () => outbox.wake());
+  const outbox = createOutbox({
+    db,
+    log,
+    handlers: {
+      'backchannel-logout': ({ tenantId, payload }) =>
+        core.deliverLogout(
+          tenantId as TenantId,
+          payload as { clientId: string; accountId: string; sid: string | null },
+        ),
+      mail: post.deliver,
+      recovery: (row) =>
+        services.recovery.carryOut({ ...house.operator('recovery'), tenantId: row.tenantId as TenantId }, row),
+    },
+  });
+  changes.on('outbox:', () => outbox.wake());
   const expiry = createExpiry({ db, log });
   const rotation = {
     name: 'signing-keys',
@@ -37,11 +34,11 @@ export function createBackground(house: House, core: Core) {
 
   return {
     start(): void {
-      for (const outbox of outboxes) outbox.start();
+      outbox.start();
       jobs.start();
     },
     async stop(): Promise<void> {
-      await Promise.all([...outboxes.map((outbox) => outbox.stop()), jobs.stop()]);
+      await Promise.all([outbox.stop(), jobs.stop()]);
     },
   };
 }

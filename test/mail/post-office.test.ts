@@ -5,7 +5,7 @@ import type { SettingsChange } from '../../src/domain/tenants/settings.ts';
 import { createTenantDirectory } from '../../src/domain/tenants/tenant-directory.ts';
 import { createSocketEgress } from '../../src/http/egress-socket.ts';
 import { Undeliverable } from '../../src/jobs/outbox.ts';
-import type { OutboxRow } from '../../src/jobs/outbox-store.ts';
+import { NO_LANE, type OutboxRow } from '../../src/jobs/outbox-store.ts';
 import { inTransaction, type TenantCall } from '../../src/kernel/call.ts';
 import type { TenantId } from '../../src/kernel/ids.ts';
 import { createLetterWriter } from '../../src/mail/letter-writer.ts';
@@ -70,7 +70,7 @@ describe('the post office', () => {
     await inTransaction(call, (tx) => letters.queue(tx, letter));
     const row = await pool()('outbox').where({ tenant_id: call.tenantId }).orderBy('id', 'desc').first();
     const { tenant_id: tenantId, id, kind, payload, created_at: createdAt } = row;
-    return { tenantId, id, kind, payload, attempts: 1, createdAt };
+    return { tenantId, id, kind, lane: NO_LANE, payload, attempts: 1, createdAt, failingSince: null };
   }
 
   const settle = (call: TenantCall, settings: SettingsChange) => rooms().tenants.updateSettings(call, settings);
