@@ -9,6 +9,7 @@ import { createClientService, type ValidateMetadata } from './clients/client-ser
 import { createChallengeService } from './factors/challenge-service.ts';
 import { createCodeThrottle } from './factors/code-throttle.ts';
 import { createFactorService } from './factors/factor-service.ts';
+import { createPasskeyService } from './factors/passkey-service.ts';
 import { createIdempotencyService } from './idempotency/idempotency-service.ts';
 import { createSigningKeyService } from './keys/signing-key-service.ts';
 import { createTenantKeyService, type TenantKeyService } from './keys/tenant-key-service.ts';
@@ -71,9 +72,12 @@ export function createServices(deps: ServiceDeps) {
   const apis = createApiService({ audit });
   const clients = createClientService({ audit, tenantKeys, grants: sessions, validateMetadata });
   const factors = createFactorService({ keys: tenantKeys, sessions, audit });
-  const challenges = createChallengeService({ factors, throttle: createCodeThrottle({ counters }), audit });
+  const passkeys = createPasskeyService({ keys: tenantKeys, factors, audit });
+  const codeThrottle = createCodeThrottle({ counters });
+  const challenges = createChallengeService({ factors, passkeys, throttle: codeThrottle, audit });
   const signIn = createSignIn({
     factors,
+    passkeys,
     challenges,
     passwords,
     throttle,
@@ -94,9 +98,10 @@ export function createServices(deps: ServiceDeps) {
     counters,
     platformTenant,
   });
-  const people = { access, tenants, sessions, passwords, users, apis, clients, factors, challenges, signIn, letters };
+  const people = { access, tenants, sessions, passwords, users, apis, clients, letters };
+  const ways = { factors, passkeys, challenges, signIn };
   const idempotency = createIdempotencyService({ keys: tenantKeys, platformTenant });
-  const rooms = { audit, tenantKeys, signingKeys, idempotency, ...people, ...forgotten };
+  const rooms = { audit, tenantKeys, signingKeys, idempotency, ...people, ...ways, ...forgotten };
   return { ...rooms, blueprint: createBlueprintService({ ...rooms, passwordTransfer: createPasswordTransfer() }) };
 }
 

@@ -8,9 +8,12 @@ import * as store from './challenge-store.ts';
 import type { CodeThrottle } from './code-throttle.ts';
 import { amrWith, type FactorKind } from './factor.ts';
 import type { FactorService } from './factor-service.ts';
+import type { PasskeyService } from './passkey-service.ts';
+import type { PublicKeyCredentialRequestOptionsJSON, Site } from './webauthn.ts';
 
 export type ChallengeDeps = {
   factors: Pick<FactorService, 'useTotp' | 'useBackupCode'>;
+  passkeys: Pick<PasskeyService, 'factorOptions' | 'useAsFactor'>;
   throttle: CodeThrottle;
   audit: Pick<AuditService, 'record' | 'recordRefusal'>;
 };
@@ -26,35 +29,36 @@ export type Question = {
   browser: string | undefined;
 };
 
-export type Answer = {
-  challengeId: ChallengeId;
-  browser: string | undefined;
-  /** Which kind of code it is. */
-  factor: 'totp' | 'backup_code';
-  code: string;
-};
+/** Which question is meant, on which browser. */
+export type Asked = { challengeId: ChallengeId; browser: string | undefined };
+
+/** A code, or what a passkey has signed (`AuthenticationResponseJSON`, as it came) on which site. */
+export type Answer = Asked & Proof;
+type Proof = { factor: 'totp' | 'backup_code'; code: string } | { factor: 'webauthn'; assertion: unknown; site: Site };
 
 /** What an answered challenge has proven, with what was proven before it. */
 export type Proven = { userId: UserId; purpose: Question['purpose']; amr: string[]; authTime: Date };
-
-const PURPOSES = ['sign-in', 'step-up'] as const;
 
 /** How a challenge knows its browser again. A page's cannot be answered by a program, nor the other way round. */
 export const holderOf = ({ origin }: OperatorCall, browser: string | undefined): Buffer =>
   sha256(browser === undefined ? `program:${origin?.userAgent ?? ''}` : `page:${browser}`);
 
 /** The open questions of sign-ins: each is for one person on one browser, has five tries, and is answered once. */
-export function createChallengeService({ factors, throttle, audit }: ChallengeDeps) {
-  const prove = {
-    totp: factors.useTotp,
-    backup_code: factors.useBackupCode,
-  } satisfies Record<Answer['factor'], unknown>;
+export function createChallengeService({ factors, passkeys, throttle, audit }: ChallengeDeps) {
+  /** How a right proof is named (RFC 8176); undefined for one that is none. */
+  async function prove(tx: TenantCall, userId: UserId, answer: Answer): Promise<string[] | undefined> {
+    if (answer.factor === 'webauthn') return passkeys.useAsFactor(tx, userId, answer);
+    const isRight = answer.factor === 'totp' ? factors.useTotp : factors.useBackupCode;
+    return (await isRight(tx, userId, answer.code)) ? ['otp'] : undefined;
+  }
 
-  const keyOf = (call: TenantCall, { challengeId, browser }: Pick<Answer, 'challengeId' | 'browser'>): store.Key => ({
+  const keyOf = (call: TenantCall, { challengeId, browser }: Asked): store.Key => ({
     id: challengeId,
     holder: holderOf(call, browser),
-    purposes: PURPOSES,
   });
+
+  const findOpen = (call: TenantCall, asked: Asked): Promise<store.Challenge | undefined> =>
+    inTransaction(call, (tx) => store.findOpen(tx, keyOf(call, asked), LIMITS.challengeTries));
 
   async function refuse(
     call: TenantCall,
@@ -82,14 +86,25 @@ export function createChallengeService({ factors, throttle, audit }: ChallengeDe
     },
 
     /** Whether a challenge can still be answered on this browser. */
-    isOpen: async (call: TenantCall, key: Pick<Answer, 'challengeId' | 'browser'>): Promise<boolean> =>
-      (await inTransaction(call, (tx) => store.findOpen(tx, keyOf(call, key), LIMITS.challengeTries))) !== undefined,
+    isOpen: async (call: TenantCall, asked: Asked): Promise<boolean> => (await findOpen(call, asked)) !== undefined,
 
     /**
-     * Looks at a code. The try is counted before, for the challenge and for the account, and stays counted whatever
+     * What a browser is asked for, so that a challenge can be answered by a passkey. Writes nothing.
+     *
+     * @throws Failure `challenge_ended`, `factor_not_allowed`
+     */
+    async webauthnOptions(call: TenantCall, asked: Asked, site: Site): Promise<PublicKeyCredentialRequestOptionsJSON> {
+      const challenge = await findOpen(call, asked);
+      if (!challenge) throw new Failure('challenge_ended');
+      if (!challenge.factors.includes('webauthn')) throw new Failure('factor_not_allowed', { factor: 'webauthn' });
+      return passkeys.factorOptions(call, { challengeId: challenge.id, userId: challenge.userId, site });
+    },
+
+    /**
+     * Looks at a code or a passkey. The try is counted before, for the challenge and for the account, and stays counted whatever
      * becomes of the request; so a call within a transaction is a mistake of ours, and throws.
      *
-     * @param then what follows from a right code, in the transaction that uses code and challenge up
+     * @param then what follows from a right answer, in the transaction that uses code and challenge up
      * @throws Failure `factor_wrong`; `challenge_ended` for one that is answered, too old, tried five times, or another
      *   browser's; `factor_not_allowed`; `rate_limited` after too many wrong codes of the account
      */
@@ -99,21 +114,21 @@ export function createChallengeService({ factors, throttle, audit }: ChallengeDe
       then: (tx: TenantCall, proven: Proven) => Promise<T>,
     ): Promise<T> {
       if (call.db.isTransaction) throw new Error('a try that is rolled back is not counted');
-      const { factor, code } = answer;
+      const { factor } = answer;
       const challenge = await inTransaction(call, (tx) =>
         store.takeTry(tx, keyOf(call, answer), LIMITS.challengeTries),
       );
-      const { userId, purpose } = challenge ?? {};
-      if (!challenge || !userId || (purpose !== 'sign-in' && purpose !== 'step-up'))
-        throw new Failure('challenge_ended');
+      if (!challenge) throw new Failure('challenge_ended');
+      const { userId, purpose } = challenge;
       if (!challenge.factors.includes(factor))
         return refuse(call, challenge, factor, new Failure('factor_not_allowed', { factor }));
       const giveBack = factor === 'totp' ? await reserve(call, userId, challenge) : async () => {};
       const outcome = await inTransaction(call, async (tx) => {
-        if (!(await prove[factor](tx, userId, code))) return undefined;
+        const proof = await prove(tx, userId, answer);
+        if (!proof) return undefined;
         // Two right codes at once open one door.
         if (!(await store.consume(tx, challenge.id))) throw new Failure('challenge_ended');
-        const amr = amrWith(challenge.amr, ['otp']);
+        const amr = amrWith(challenge.amr, proof);
         return { value: await then(tx, { userId, purpose, amr, authTime: challenge.authTime }) };
       });
       if (!outcome) return refuse(call, challenge, factor, new Failure('factor_wrong'));
@@ -122,6 +137,7 @@ export function createChallengeService({ factors, throttle, audit }: ChallengeDe
     },
   };
 
+  /** Counts a guess for the account. A backup code or a passkey is not guessed, and is not counted. */
   async function reserve(call: TenantCall, userId: UserId, challenge: store.Challenge): Promise<() => Promise<void>> {
     return throttle.reserve(call, userId).catch((error: unknown) => {
       if (error instanceof Failure) return refuse(call, challenge, 'totp', error);

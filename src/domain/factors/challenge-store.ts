@@ -2,53 +2,46 @@ import type { OperatorCall, TenantCall } from '../../kernel/call.ts';
 import type { ChallengeId, TenantId, UserId } from '../../kernel/ids.ts';
 import type { FactorKind } from './factor.ts';
 
-export type ChallengePurpose = 'sign-in' | 'step-up' | 'register' | 'passkey';
+export type ChallengePurpose = 'sign-in' | 'step-up';
 
 export type Challenge = {
   id: ChallengeId;
   purpose: ChallengePurpose;
-  userId: UserId | undefined;
+  userId: UserId;
   factors: readonly FactorKind[];
   amr: readonly string[];
   authTime: Date;
   /** Those that were begun, this one included. */
   tries: number;
-  ceremony: Buffer | undefined;
 };
 
 type Row = {
   id: ChallengeId;
   purpose: ChallengePurpose;
-  user_id: UserId | null;
+  user_id: UserId;
   factors: FactorKind[];
   amr: string[];
   auth_time: Date;
   tries: number;
-  ceremony: Buffer | null;
 };
 
-const COLUMNS = ['id', 'purpose', 'user_id', 'factors', 'amr', 'auth_time', 'tries', 'ceremony'] as const;
+const COLUMNS = ['id', 'purpose', 'user_id', 'factors', 'amr', 'auth_time', 'tries'] as const;
 
 const toChallenge = (row: Row): Challenge => ({
   id: row.id,
   purpose: row.purpose,
-  userId: row.user_id ?? undefined,
+  userId: row.user_id,
   factors: row.factors,
   amr: row.amr,
   authTime: row.auth_time,
   tries: row.tries,
-  ceremony: row.ceremony ?? undefined,
 });
 
-export type NewChallenge = Omit<Challenge, 'tries' | 'ceremony'> & {
-  holder: Buffer;
-  expiresAt: Date;
-  ceremony?: Buffer | undefined;
-};
+export type NewChallenge = Omit<Challenge, 'tries'> & { holder: Buffer; expiresAt: Date };
 
-/** Adds a challenge, and takes away the dead ones of the same person, or of nobody in particular. */
+/** Adds a challenge, and takes away the dead ones of the same person. */
 export async function add({ db, tenantId, now }: TenantCall, challenge: NewChallenge): Promise<void> {
-  const { userId = null, ceremony = null } = challenge;
+  const { userId } = challenge;
   await db('challenges').where({ tenant_id: tenantId, user_id: userId }).andWhere('expires_at', '<', now).delete();
   await db('challenges').insert({
     tenant_id: tenantId,
@@ -59,24 +52,22 @@ export async function add({ db, tenantId, now }: TenantCall, challenge: NewChall
     factors: challenge.factors,
     amr: challenge.amr,
     auth_time: challenge.authTime,
-    ceremony,
     created_at: now,
     expires_at: challenge.expiresAt,
   });
 }
 
 /** Who asks for a challenge: its id, and the proof that it is theirs. */
-export type Key = { id: ChallengeId; holder: Buffer; purposes: readonly ChallengePurpose[] };
+export type Key = { id: ChallengeId; holder: Buffer };
 
 /** Counts a try; undefined where there is no such challenge, it has ended, or it had its tries. */
 export async function takeTry(
   { db, tenantId, now }: TenantCall,
-  { id, holder, purposes }: Key,
+  { id, holder }: Key,
   most: number,
 ): Promise<Challenge | undefined> {
   const rows: Row[] = await db('challenges')
     .where({ tenant_id: tenantId, id, holder })
-    .whereIn('purpose', [...purposes])
     .andWhere('expires_at', '>', now)
     .andWhere('tries', '<', most)
     .increment('tries', 1)
@@ -87,21 +78,15 @@ export async function takeTry(
 /** A challenge that can still be answered. Counts nothing. */
 export async function findOpen(
   { db, tenantId, now }: TenantCall,
-  { id, holder, purposes }: Key,
+  { id, holder }: Key,
   most: number,
 ): Promise<Challenge | undefined> {
   const row: Row | undefined = await db('challenges')
     .where({ tenant_id: tenantId, id, holder })
-    .whereIn('purpose', [...purposes])
     .andWhere('expires_at', '>', now)
     .andWhere('tries', '<', most)
     .first(...COLUMNS);
   return row && toChallenge(row);
-}
-
-/** Sets the bytes to be signed next; those of an earlier ceremony are void. */
-export async function setCeremony({ db, tenantId }: TenantCall, id: ChallengeId, ceremony: Buffer): Promise<void> {
-  await db('challenges').where({ tenant_id: tenantId, id }).update({ ceremony });
 }
 
 /** Ends a challenge; false: somebody was faster. */

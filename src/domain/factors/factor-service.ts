@@ -3,13 +3,21 @@ import { Failure } from '../../kernel/failure.ts';
 import { type FactorId, newId, type UserId } from '../../kernel/ids.ts';
 import { LIMITS } from '../../kernel/limits.ts';
 import { seal, sha256, unseal } from '../../kernel/secret.ts';
+import { plainName } from '../../kernel/text.ts';
 import type { AuditService } from '../audit/audit-service.ts';
 import type { TenantKeyService } from '../keys/tenant-key-service.ts';
 import type { SessionService } from '../sessions/session-service.ts';
 import type { TenantSettings } from '../tenants/settings.ts';
 import { hashOfBackupCode, newBackupCode, readBackupCode } from './backup-code.ts';
 import * as backupCodes from './backup-code-store.ts';
-import { type Factor, type FactorKind, isDemanded, judgeSecondFactor, type SecondFactor } from './factor.ts';
+import {
+  allowsFactor,
+  type Factor,
+  type FactorKind,
+  isDemanded,
+  judgeSecondFactor,
+  type SecondFactor,
+} from './factor.ts';
 import * as store from './factor-store.ts';
 import * as devices from './remembered-device-store.ts';
 import { newSecret, provisioningUri, qrCode, stepOf } from './totp.ts';
@@ -21,15 +29,25 @@ export type FactorServiceDeps = {
 };
 
 /**
- * In whose name factors are changed: a signed-in person in their session, or one who is on the way in and must enrol
- * their first (`ticket`: what only that sign-in knows).
+ * In whose name factors are changed: a signed-in person in their session; one who is on the way in and must enrol their
+ * first (`ticket`: what only that sign-in knows); or one whose sign-in is done and whose session is about to begin
+ * (`proof`: what they have proven, `sign-in`: what only that sign-in has).
  */
-export type Changer = { userId: UserId } & ({ sessionUid: string } | { ticket: string });
+export type Changer = { userId: UserId } & (
+  | { sessionUid: string }
+  | { ticket: string }
+  | { proof: { amr: readonly string[]; authTime: Date }; signIn: string }
+);
 
 export type TotpEnrolment = { factorId: FactorId; secret: string; provisioningUri: string; qrCode: string };
 
 const place = (call: TenantCall, id: FactorId) => `${call.tenantId}/factors/sealed/${id}`;
-const holderOf = (by: Changer) => sha256('sessionUid' in by ? `session:${by.sessionUid}` : `ticket:${by.ticket}`);
+
+/** What a beginning is bound to, so that nobody else can finish it. */
+export function holderOf(by: Changer): Buffer {
+  if ('sessionUid' in by) return sha256(`session:${by.sessionUid}`);
+  return sha256('ticket' in by ? `ticket:${by.ticket}` : `sign-in:${by.signIn}`);
+}
 
 /** What people have besides a password, and the changes of it. Secrets are shown once, to whoever enrols them. */
 export function createFactorService({ keys, sessions, audit }: FactorServiceDeps) {
@@ -45,7 +63,7 @@ export function createFactorService({ keys, sessions, audit }: FactorServiceDeps
       if (has.some(({ kind }) => owner.mfa.allowedFactors.includes(kind))) throw new Failure('challenge_ended');
       return { owner, has };
     }
-    const proof = await sessions.proofOf(tx, by.sessionUid);
+    const proof = 'proof' in by ? by.proof : await sessions.proofOf(tx, by.sessionUid);
     const age = proof ? tx.now.getTime() - proof.authTime.getTime() : Number.POSITIVE_INFINITY;
     const owed = proof && !proof.amr.includes('mfa') && has.some(({ createdAt }) => createdAt < proof.authTime);
     if (age > LIMITS.recentProofSeconds * 1000 || owed) throw new Failure('reauthentication_required');
@@ -53,7 +71,7 @@ export function createFactorService({ keys, sessions, audit }: FactorServiceDeps
   }
 
   function assertAllowed({ mfa }: store.Owner, kind: FactorKind): void {
-    if (mfa.mode === 'off' || !mfa.allowedFactors.includes(kind)) throw new Failure('factor_not_allowed', { kind });
+    if (!allowsFactor(mfa, kind)) throw new Failure('factor_not_allowed', { kind });
   }
 
   async function newBackupCodes(tx: TenantCall, userId: UserId): Promise<string[]> {
@@ -180,10 +198,25 @@ export function createFactorService({ keys, sessions, audit }: FactorServiceDeps
     },
 
     /**
+     * Gives a factor a name that its owner knows it by.
+     *
+     * @throws Failure `factor_not_found`, `invalid_input`
+     */
+    async rename(call: TenantCall, userId: UserId, id: FactorId, typed: string): Promise<Factor> {
+      const name = factorName(typed);
+      return inTransaction(call, async (tx) => {
+        const factor = await store.rename(tx, userId, id, name);
+        if (!factor) throw new Failure('factor_not_found', { factorId: id });
+        await audit.record(tx, 'factor.renamed', { target: `user:${userId}`, details: { factorId: id } });
+        return factor;
+      });
+    },
+
+    /**
      * Takes a factor away. With the last one go the backup codes and the browsers that were remembered.
      *
      * @throws Failure `factor_not_found`, `reauthentication_required`; `factor_mandatory` where the tenant demands one
-     *   and no other that it allows is left
+     *   and no other that it allows is left; `passkey_last` for the only passkey of somebody without a password
      */
     async remove(call: TenantCall, by: Changer, id: FactorId): Promise<void> {
       await inTransaction(call, async (tx) => {
@@ -194,6 +227,8 @@ export function createFactorService({ keys, sessions, audit }: FactorServiceDeps
         const suffices = others.some((factor) => owner.mfa.allowedFactors.includes(factor.kind));
         const { roles } = await store.findHoldings(tx, by.userId, null);
         if (!suffices && isDemanded(owner.mfa, roles)) throw new Failure('factor_mandatory');
+        const opens = others.some((factor) => factor.kind === 'webauthn' && !factor.flagged);
+        if (kind === 'webauthn' && !owner.hasPassword && !opens) throw new Failure('passkey_last');
         await devices.forgetAll(tx, by.userId);
         if (others.length === 0) await backupCodes.removeAll(tx, by.userId);
         await audit.record(tx, 'factor.removed', { target: `user:${by.userId}`, details: { factorId: id, kind } });
@@ -225,6 +260,14 @@ export function createFactorService({ keys, sessions, audit }: FactorServiceDeps
       return true;
     },
   };
+}
+
+/** @throws Failure `invalid_input` for what is no name */
+export function factorName(typed: string): string {
+  const name = plainName(typed, LIMITS.nameChars);
+  if (name === undefined)
+    throw new Failure('invalid_input', { field: 'name', problem: `is not 1 to ${LIMITS.nameChars} plain characters` });
+  return name;
 }
 
 async function describe(

@@ -10,9 +10,10 @@ type Row = {
   confirmed_at: Date;
   last_used_at: Date | null;
   backed_up: boolean | null;
+  flagged_at: Date | null;
 };
 
-const COLUMNS = ['id', 'kind', 'name', 'confirmed_at', 'last_used_at', 'backed_up'] as const;
+const COLUMNS = ['id', 'kind', 'name', 'confirmed_at', 'last_used_at', 'backed_up', 'flagged_at'] as const;
 
 const toFactor = (row: Row): Factor => ({
   id: row.id,
@@ -21,24 +22,40 @@ const toFactor = (row: Row): Factor => ({
   createdAt: row.confirmed_at,
   lastUsedAt: row.last_used_at ?? undefined,
   backedUp: row.backed_up ?? undefined,
+  flagged: row.flagged_at !== null,
 });
 
 /** The person whose factors are changed, and what their tenant says of factors. */
-export type Owner = { email: string; tenantName: string; mfa: TenantSettings['mfa'] };
+export type Owner = {
+  email: string;
+  /** First and last name, or the e-mail address. */
+  displayName: string;
+  hasPassword: boolean;
+  tenantName: string;
+  mfa: TenantSettings['mfa'];
+};
 
 /** Holds the person's row until the transaction ends: changes of their factors come one after another. */
 export async function lockOwner({ db, tenantId }: TenantCall, userId: UserId): Promise<Owner | undefined> {
   const { rows } = await db.raw<{
-    rows: { email: string; name: string; settings: OwnSettings }[];
+    rows: { email: string; own_name: string; has_password: boolean; name: string; settings: OwnSettings }[];
   }>(
-    `select u.email, t.name, t.settings from users u join tenants t on t.id = u.tenant_id
+    `select u.email, concat_ws(' ', u.first_name, u.last_name) as own_name, t.name, t.settings,
+        exists (select from passwords p where p.tenant_id = u.tenant_id and p.user_id = u.id) as has_password
+      from users u join tenants t on t.id = u.tenant_id
       where u.tenant_id = ? and u.id = ? and u.status = 'active' for no key update of u`,
     [tenantId, userId],
   );
   const [row] = rows;
   if (!row) return undefined;
   const settings = withDefaults(row.settings);
-  return { email: row.email, tenantName: settings.branding.displayName ?? row.name, mfa: settings.mfa };
+  return {
+    email: row.email,
+    displayName: row.own_name || row.email,
+    hasPassword: row.has_password,
+    tenantName: settings.branding.displayName ?? row.name,
+    mfa: settings.mfa,
+  };
 }
 
 /** What a sign-in must know, in one statement, inside a transaction or not. */
@@ -75,6 +92,20 @@ export async function remove(
     .delete()
     .returning('kind');
   return rows[0]?.kind;
+}
+
+/** Gives a factor another name; undefined when the person has no such confirmed factor. */
+export async function rename(
+  { db, tenantId }: TenantCall,
+  userId: UserId,
+  id: FactorId,
+  name: string,
+): Promise<Factor | undefined> {
+  const rows: Row[] = await db('factors')
+    .where({ tenant_id: tenantId, user_id: userId, id, status: 'active' })
+    .update({ name })
+    .returning([...COLUMNS]);
+  return rows[0] && toFactor(rows[0]);
 }
 
 // --- TOTP -------------------------------------------------------------------------------------------------------------

@@ -13,6 +13,8 @@ export type Factor = {
   lastUsedAt: Date | undefined;
   /** WebAuthn: whether the credential is copied to other devices of its owner. */
   backedUp: boolean | undefined;
+  /** WebAuthn: whether a copy of the credential was noticed. It proves nothing any more, and waits to be removed. */
+  flagged: boolean;
 };
 
 /** What is known of a person's second factors when they sign in. */
@@ -39,6 +41,11 @@ export type Holdings = {
 /** Whether the tenant's policy demands a second factor of somebody with these roles. */
 export function isDemanded({ mode, roles }: TenantSettings['mfa'], held: readonly string[]): boolean {
   return mode === 'required' || (mode === 'required_for_roles' && roles.some((role) => held.includes(role)));
+}
+
+/** Whether a tenant has factors of this kind at all. */
+export function allowsFactor({ mode, allowedFactors }: TenantSettings['mfa'], kind: FactorKind): boolean {
+  return mode !== 'off' && allowedFactors.includes(kind);
 }
 
 /**

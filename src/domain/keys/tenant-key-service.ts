@@ -19,6 +19,7 @@ export type KeyPurpose =
   | 'device'
   | 'backup-code'
   | 'email-code'
+  | 'ceremony'
   | 'cursor'
   | 'idempotency';
 

@@ -5,6 +5,7 @@ import { LIMITS } from '../../kernel/limits.ts';
 import type { AuditService } from '../audit/audit-service.ts';
 import type { ChallengeService } from '../factors/challenge-service.ts';
 import type { FactorService } from '../factors/factor-service.ts';
+import type { PasskeyService } from '../factors/passkey-service.ts';
 import type { TenantKeyService } from '../keys/tenant-key-service.ts';
 import type { PasswordService } from '../passwords/password-service.ts';
 import { assertPassword } from '../passwords/password-text.ts';
@@ -12,6 +13,7 @@ import { DEFAULT_SETTINGS } from '../tenants/settings.ts';
 import type { DeviceCookies } from './device-cookie.ts';
 import { nameOf, readIdentifier } from './identifier.ts';
 import { createLaterSteps } from './later-steps.ts';
+import { createPasskeySignIn } from './passkey-sign-in.ts';
 import { type Browser, createProgress, type Outcome, type SignInEnd } from './progress.ts';
 import * as store from './sign-in-store.ts';
 import { nextStep } from './steps.ts';
@@ -24,6 +26,7 @@ export type SignInDeps = {
   keys: Pick<TenantKeyService, 'keyFor'>;
   audit: Pick<AuditService, 'record' | 'recordRefusal'>;
   factors: FactorService;
+  passkeys: PasskeyService;
   challenges: ChallengeService;
   /** The tenant that keeps count and trail of logins that name neither a tenant nor an account. */
   platformTenant(call: OperatorCall): Promise<TenantId>;
@@ -44,8 +47,8 @@ type Target = Reservation & { account: store.Account | undefined; tenant: store.
 type Opened = { call: TenantCall; account: store.Account; tenant: store.TenantOfAccount; attempt: Attempt };
 
 /**
- * The one way in: identifier, password, second factor, required actions, signed in. All contracts, the pages and the console call it;
- * limits, equal work and the audit trail live here.
+ * The one way in: identifier and password or a passkey, second factor, required actions, signed in. All contracts, the
+ * pages and the console call it; limits, equal work and the audit trail live here.
  *
  * Every refusal of a login is `invalid_credentials`, for an unknown name, a wrong password, a user who is not active or
  * has no password, and after too many guesses. Each takes the same statements and exactly one verification.
@@ -157,6 +160,7 @@ export function createSignIn(deps: SignInDeps) {
       });
     },
 
+    ...createPasskeySignIn({ ...deps, progress, onEnd }),
     ...createLaterSteps({ ...deps, progress, onEnd }),
   };
 }

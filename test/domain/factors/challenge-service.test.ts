@@ -8,6 +8,8 @@ import { aTenant, aUser, auditOf } from '../../support/rooms.ts';
 import { passSeconds } from '../sign-in/house.ts';
 import { codeAt, enrolled, factorRooms, later, refusalOf, storedIn, wrongCodeAt } from './house.ts';
 
+type CodeAnswer = Extract<Answer, { code: string }>;
+
 describe('challenges', () => {
   let { challenges, factors } = {} as ReturnType<typeof factorRooms>;
   before(() => {
@@ -34,7 +36,10 @@ describe('challenges', () => {
     });
 
   /** How an answer ends: `right`, or the refusal. */
-  const answer = (call: TenantCall, given: Partial<Answer> & Pick<Answer, 'challengeId' | 'code'>): Promise<string> =>
+  const answer = (
+    call: TenantCall,
+    given: Partial<CodeAnswer> & Pick<CodeAnswer, 'challengeId' | 'code'>,
+  ): Promise<string> =>
     refusalOf(challenges.answer(call, { browser: 'page', factor: 'totp', ...given }, async () => {})).then((end) =>
       end === 'done' ? 'right' : end,
     );
@@ -61,7 +66,7 @@ describe('challenges', () => {
     it('is ended by five wrong codes, of whatever kind: the right one comes too late', async () => {
       const { tenant, secret, backupCodes, challengeId } = await aQuestion();
       const wrong = await wrongCodeAt(tenant, secret);
-      const wrongs: Partial<Answer>[] = [
+      const wrongs: Partial<CodeAnswer>[] = [
         { code: wrong },
         { code: '' },
         { code: 'x'.repeat(5_000) },

@@ -20,7 +20,15 @@ describe('enrolling an authenticator application', () => {
     expect(qrCode).to.match(/^data:image\/png;base64,/);
     expect(confirmed.backupCodes).to.have.length(10);
     expect(await factors.list(tenant, ann)).to.deep.equal([
-      { id: factorId, kind: 'totp', name: undefined, createdAt: NOON, lastUsedAt: undefined, backedUp: undefined },
+      {
+        id: factorId,
+        kind: 'totp',
+        name: undefined,
+        createdAt: NOON,
+        lastUsedAt: undefined,
+        backedUp: undefined,
+        flagged: false,
+      },
     ]);
     expect(await auditOf(tenant))
       .to.include('factor.enrolled')

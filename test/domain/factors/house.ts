@@ -2,10 +2,13 @@ import { generate } from 'otplib';
 import { type ChallengeDeps, createChallengeService } from '../../../src/domain/factors/challenge-service.ts';
 import { createCodeThrottle } from '../../../src/domain/factors/code-throttle.ts';
 import { createFactorService } from '../../../src/domain/factors/factor-service.ts';
+import { createPasskeyService } from '../../../src/domain/factors/passkey-service.ts';
+import { siteOf } from '../../../src/domain/factors/webauthn.ts';
 import type { SessionProof } from '../../../src/domain/sessions/session.ts';
 import { inTransaction, type TenantCall } from '../../../src/kernel/call.ts';
 import { Failure } from '../../../src/kernel/failure.ts';
-import type { UserId } from '../../../src/kernel/ids.ts';
+import type { FactorId, UserId } from '../../../src/kernel/ids.ts';
+import { type Authenticator, anAuthenticator } from '../../support/authenticator.ts';
 import { counters } from '../../support/database.ts';
 import { rooms } from '../../support/rooms.ts';
 
@@ -23,7 +26,8 @@ export function factorRooms(proof: Partial<SessionProof> = {}, more: Partial<Cha
   };
   const factors = createFactorService({ keys: tenantKeys, sessions, audit });
   const throttle = createCodeThrottle({ counters: counters() });
-  return { factors, challenges: createChallengeService({ factors, throttle, audit, ...more }) };
+  const passkeys = createPasskeyService({ keys: tenantKeys, factors, audit });
+  return { factors, passkeys, challenges: createChallengeService({ factors, passkeys, throttle, audit, ...more }) };
 }
 
 /** Moves a call in time. */
@@ -67,8 +71,24 @@ export async function refusalOf(work: Promise<unknown>): Promise<string> {
 /** Everything that the tables of this room hold of a tenant, as text. */
 export async function storedIn(call: TenantCall): Promise<string> {
   return inTransaction(call, async ({ db, tenantId }) => {
-    const tables = ['factors', 'backup_codes', 'challenges', 'remembered_devices', 'audit_events'];
+    const tables = ['factors', 'backup_codes', 'challenges', 'used_ceremonies', 'remembered_devices', 'audit_events'];
     const rows = await Promise.all(tables.map((table) => db(table).where({ tenant_id: tenantId })));
     return JSON.stringify(rows);
   });
+}
+
+/** A site that the tests of this room are at. */
+export const SITE = siteOf('https://id.test');
+
+/** Registers a passkey for a person, a minute before the call's moment. */
+export async function withPasskey(
+  call: TenantCall,
+  userId: UserId,
+  authenticator: Authenticator = anAuthenticator({ origin: SITE.origin }),
+): Promise<Authenticator & { factorId: FactorId; backupCodes: string[] | undefined }> {
+  const { passkeys } = factorRooms();
+  const [before, by] = [later(call, -60), { userId, sessionUid: 'enrolling' }];
+  const options = await passkeys.registrationOptions(before, by, SITE);
+  const attestation = authenticator.create(options);
+  return { ...authenticator, ...(await passkeys.register(before, by, { site: SITE, attestation })) };
 }

@@ -3,6 +3,7 @@ import { createAuditService } from '../../../src/domain/audit/audit-service.ts';
 import { createChallengeService } from '../../../src/domain/factors/challenge-service.ts';
 import { createCodeThrottle } from '../../../src/domain/factors/code-throttle.ts';
 import { createFactorService } from '../../../src/domain/factors/factor-service.ts';
+import { createPasskeyService } from '../../../src/domain/factors/passkey-service.ts';
 import { createTenantKeyService } from '../../../src/domain/keys/tenant-key-service.ts';
 import { createLetterService } from '../../../src/domain/mail/letter-service.ts';
 import { createBreachCheck, type FetchText } from '../../../src/domain/passwords/breach-check.ts';
@@ -54,9 +55,21 @@ export function aHouse({ hasher = {}, fetchText }: { hasher?: Partial<HasherSett
   };
   const sessions = createSessionService({ audit });
   const factors = createFactorService({ keys, sessions, audit });
-  const challenges = createChallengeService({ factors, throttle: createCodeThrottle({ counters: counters() }), audit });
-  const signIn = createSignIn({ factors, challenges, passwords, throttle, devices, keys, audit, platformTenant });
-  return { runs, audit, devices, throttle, passwords, factors, challenges, signIn, platformTenant };
+  const passkeys = createPasskeyService({ keys, factors, audit });
+  const codeThrottle = createCodeThrottle({ counters: counters() });
+  const challenges = createChallengeService({ factors, passkeys, throttle: codeThrottle, audit });
+  const signIn = createSignIn({
+    factors,
+    passkeys,
+    challenges,
+    passwords,
+    throttle,
+    devices,
+    keys,
+    audit,
+    platformTenant,
+  });
+  return { runs, audit, devices, throttle, passwords, factors, passkeys, challenges, signIn, platformTenant };
 }
 
 /** A call of nobody in particular, from an address that no other test uses. */
