@@ -66,8 +66,9 @@ export function createApp(house: House, options: AppOptions = {}) {
   // /api/v1/…
   app.use(mountContracts(contracts, { ...operationNeeds(house, core), onBug: options.onBug }));
   // /t/:tenant/… and /: our pages, then the certified core
-  const { signIn, sessions, challenges } = services;
-  const ownPages = interactionRoutes({ page, callOf: (ctx) => visitorCall(house, ctx), signIn, sessions, challenges });
+  const { signIn, sessions, challenges, passkeys } = services;
+  const callOf = (ctx: Koa.Context) => visitorCall(house, ctx);
+  const ownPages = interactionRoutes({ page, callOf, signIn, sessions, challenges, passkeys });
   app.use(serveIssuers({ db, issuers: core.issuers, documents, errorPage: pages.error, pages: ownPages }));
   app.use(notFound(page));
   return { app, core, handler: documents.before(app.callback()) };

@@ -24,8 +24,10 @@ for (const file of [...pages, ...parts]) {
       expect(text).not.to.match(/=\s*<%[=-]/);
     });
 
-    it('has no script, no style of its own and no address that runs code', () => {
-      expect(text).not.to.match(/<script|<style|\sstyle\s*=|\son[a-z]+\s*=|javascript:/i);
+    it('has no script but the one of passkeys, no style of its own and no address that runs code', () => {
+      const own = file === 'parts/head.ejs' ? '<script src="<%= page.script %>" defer></script>' : '';
+      expect(text).to.include(own);
+      expect(text.replace(own, '')).not.to.match(/<script|<style|\sstyle\s*=|\son[a-z]+\s*=|javascript:/i);
     });
 
     it('proves in every POST form that the page was ours', () => {
@@ -55,7 +57,7 @@ describe('the views', () => {
   it('use every text there is', () => {
     const source = [...pages, ...parts].map(textOf).join('\n') + readFileSync('src/http/render.ts', 'utf8');
     const composed =
-      /^(scope|claim|problem|error\.\w+|device_done|new_password|language|factor\.(totp|backup_code)|enrol_totp)\./;
+      /^(scope|claim|problem|error\.\w+|device_done|new_password|language|factor\.(totp|backup_code|webauthn)|enrol_totp|enrol_passkey)\./;
     expect(english.filter((key) => !source.includes(`'${key}'`) && !composed.test(key))).to.deep.equal([]);
   });
 
@@ -64,6 +66,17 @@ describe('the views', () => {
     expect(css).not.to.match(
       /(margin|padding|border)-(left|right|top|bottom)|(^|[\s;{])(left|right|float)\s*:|text-align:\s*(left|right)/,
     );
+  });
+
+  it('have one script, which writes no markup, runs no text and asks nobody but us', () => {
+    const scripts = readdirSync('views/assets').filter((file) => file.endsWith('.js'));
+    expect(scripts).to.deep.equal(['passkeys.js']);
+    const script = readFileSync('views/assets/passkeys.js', 'utf8');
+    expect(script).not.to.match(
+      /innerHTML|outerHTML|insertAdjacent|document\.write|\beval\b|Function\(|setAttribute\('on/,
+    );
+    expect([...script.matchAll(/fetch\(([^,)]*)/g)].map(([, address]) => address)).to.deep.equal(['location.href']);
+    expect(script).not.to.match(/https?:\/\/|import\(|WebSocket|sendBeacon|XMLHttpRequest/);
   });
 
   it('ask for nothing from elsewhere', () => {

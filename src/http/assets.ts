@@ -20,7 +20,11 @@ export type Assets = {
   find(name: string): Asset | undefined;
 };
 
-const TYPES: Readonly<Record<string, string>> = { css: 'text/css; charset=utf-8', svg: 'image/svg+xml' };
+const TYPES: Readonly<Record<string, string>> = {
+  css: 'text/css; charset=utf-8',
+  js: 'text/javascript; charset=utf-8',
+  svg: 'image/svg+xml',
+};
 
 /** Reads the files that the pages are made with, once. */
 export function createAssets(folder = 'views/assets'): Assets {

@@ -27,12 +27,28 @@ type Form = { action: string; csrf: string; problem?: Problem | undefined };
 /** A form that the OIDC core answers: `formAction` and `xsrf` are those of the form that it hands over. */
 type CoreForm = { formAction: string; xsrf: string; problem?: Problem | undefined };
 
-/** A second factor that is typed. */
-export type CodeFactor = 'totp' | 'backup_code';
+/** How a second factor is shown. */
+export type ShownFactor = 'totp' | 'backup_code' | 'webauthn';
+
+/** What a browser is told of its passkeys (WebAuthn Level 3 §5.1.10); binary values in base64url. */
+export type PasskeySignal =
+  | { kind: 'unknown'; rpId: string; credentialId: string }
+  | { kind: 'accepted'; rpId: string; userId: string; allAcceptedCredentialIds: readonly string[] }
+  | { kind: 'user'; rpId: string; userId: string; name: string; displayName: string };
+
+/** On a page that has this, passkeys can be used: it comes with the script, and a policy that lets it run (`pageCsp`). */
+export type PasskeyUse = {
+  /** Of the ceremony, as JSON (WebAuthn Level 3 §5.1.8); absent where the page has no button for one. */
+  options?: object | undefined;
+  signals?: readonly PasskeySignal[] | undefined;
+};
 
 /** What each view of `views/` needs. Fields and buttons that a form sends stand behind it. */
 export type Pages = {
-  /** Sends `identifier`, `password`, `remember` (`1` or absent) and `action`: `login`, `cancel`, `passkey`, `provider:<id>`. */
+  /**
+   * Sends `identifier`, `password`, `remember` (`1` or absent) and `action`: `login`, `cancel`, `provider:<id>`, `passkey`
+   * with `passkey` (`AuthenticationResponseJSON`).
+   */
   login: Form & {
     client?: ShownClient | undefined;
     /** What was typed, or the `login_hint`; `''` at first. */
@@ -40,7 +56,7 @@ export type Pages = {
     remember?: boolean | undefined;
     /** False where there is nobody to go back to. */
     cancellable?: boolean | undefined;
-    passkey?: boolean | undefined;
+    passkey?: PasskeyUse | undefined;
     providers?: readonly { id: string; name: string; logoUrl?: string | undefined }[] | undefined;
     forgotUrl?: string | undefined;
     registerUrl?: string | undefined;
@@ -93,21 +109,34 @@ export type Pages = {
     minLength: number;
     cancellable?: boolean | undefined;
   };
-  /** Sends `factor`, `code`, `remember_device` (`1` or absent) and `action`: `verify`, `use:<other>`, `cancel`. */
+  /**
+   * Sends `factor`, `code` or `passkey` (`AuthenticationResponseJSON`), `remember_device` (`1` or absent) and `action`:
+   * `verify`, `use:<other>`, `cancel`.
+   */
   factor: Form & {
     account: ShownAccount;
-    factor: CodeFactor;
-    others: readonly CodeFactor[];
+    factor: ShownFactor;
+    others: readonly ShownFactor[];
+    passkey?: PasskeyUse | undefined;
     /** For how long this browser can be remembered; 0: not at all. */
     rememberDays: number;
     cancellable?: boolean | undefined;
   };
-  /** Sends `code` and `action`: `enrol`, `cancel`. `qrCode` is a `data:image/png`, `secret` the same to type (base 32). */
+  /** Sends `code` and `action`: `enrol`, `cancel`, and what `enrol-passkey` sends. `qrCode` is a `data:image/png`, `secret` the same to type (base 32). */
   'enrol-totp': Form & {
     account: ShownAccount;
     reason: 'required' | 'chosen';
     secret: string;
     qrCode: string;
+    passkey?: PasskeyUse | undefined;
+    cancellable?: boolean | undefined;
+  };
+  /** Sends `action`: `skip`, `cancel`, `enrol-passkey` with `passkey` (`RegistrationResponseJSON`). */
+  'enrol-passkey': Form & {
+    account: ShownAccount;
+    reason: 'required' | 'offered';
+    passkey: PasskeyUse;
+    skippable?: boolean | undefined;
     cancellable?: boolean | undefined;
   };
   /** Sends `action`: `seen`. The codes are shown this once. */
@@ -136,6 +165,7 @@ const EVERY_VIEW: Record<View, true> = {
   'new-password': true,
   factor: true,
   'enrol-totp': true,
+  'enrol-passkey': true,
   'backup-codes': true,
   home: true,
   'not-found': true,

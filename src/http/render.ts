@@ -35,15 +35,26 @@ export type Renderer = {
 };
 
 /**
- * The Content-Security-Policy of every page. There is no `form-action`: a browser applies it to the whole chain of
+ * The Content-Security-Policy of a page without a script, which is nearly every page. There is no `form-action`: a browser applies it to the whole chain of
  * redirects behind a form, and that chain ends at the application.
  */
 export const PAGE_CSP =
   "default-src 'none'; style-src 'self'; img-src 'self' data: https:; base-uri 'none'; frame-ancestors 'none'";
 
+/** Of a page on which passkeys can be used: its one script, which asks for the page anew when it has waited. */
+const PASSKEY_CSP = `${PAGE_CSP}; script-src 'self'; connect-src 'self'`;
+
+const usesPasskeys = (data: object): boolean => 'passkey' in data && data.passkey !== undefined;
+
+/** The Content-Security-Policy of a page by what is shown on it. */
+export const pageCsp = (data: object): string => (usesPasskeys(data) ? PASSKEY_CSP : PAGE_CSP);
+
 /** Names that views and their parts may use without `locals.`; EJS runs in strict mode, without `with`. */
 const NAMES = ['data', 'page', 't', 'text', 'problemText', 'date', 'link', 'image', 'agent', 'initial'];
-const PART_NAMES = ['title', 'problem', 'icon', 'tone', 'name', 'client', 'account', 'size'];
+const PART_NAMES = [
+  ...['title', 'problem', 'icon', 'tone', 'name', 'client', 'account', 'size'],
+  ...['ceremony', 'action', 'options', 'label', 'look', 'autofill', 'signals'],
+];
 
 /**
  * Makes pages from the views. A view is compiled at its first use and kept. Values are escaped by `<%=`; no template
@@ -73,6 +84,7 @@ export function createRenderer(deps: { viewsFolder?: string; texts: Texts; asset
           css: assets.href('gatehouse.css'),
           favicon: assets.href('favicon.svg'),
           mark: assets.href('mark.svg'),
+          script: usesPasskeys(data) ? assets.href('passkeys.js') : undefined,
         },
         t: language.t,
         text: (key: string) => (language.has(key) ? language.t(key) : undefined),

@@ -1,35 +1,51 @@
 import type Koa from 'koa';
+import { allowsFactor } from '../domain/factors/factor.ts';
 import type { Outcome } from '../domain/sign-in/progress.ts';
 import { readDeviceCookie } from '../http/device-cookie.ts';
+import type { ShownAccount } from '../http/pages.ts';
 import { Failure } from '../kernel/failure.ts';
+import { showBackupCodes } from './backup-codes.ts';
 import { aboutAccount, type InteractionStep } from './interaction.ts';
 import type { LoginTools } from './login.ts';
-import { keepPending, type Pending } from './pending.ts';
+import { credentialOf, hasPasskeys, siteOfStep } from './passkey-site.ts';
+import type { Pending } from './pending.ts';
 
 type Waiting = Extract<Pending, { kind: 'enrol-factor' }>;
+type Tools = Pick<LoginTools, 'page' | 'signIn' | 'callOf'>;
 
-/** An authenticator application, where the tenant demands a factor and the person has none. */
+/**
+ * An authenticator application or a passkey, where the tenant demands a factor and the person has none. The application
+ * comes first where both are allowed: it needs nothing of the browser.
+ */
 export async function showEnrolment(
   ctx: Koa.Context,
   step: InteractionStep,
   { ticket, userId }: Pick<Waiting, 'ticket' | 'userId'>,
-  { page, signIn, callOf }: Pick<LoginTools, 'page' | 'signIn' | 'callOf'>,
-  problem?: string,
+  tools: Tools,
+  problem?: { code: string; status: number },
 ): Promise<void> {
-  const { action, csrf } = step;
-  const { secret, qrCode } = await signIn.beginEnrolment(callOf(ctx), ticket);
+  const { page, signIn, callOf } = tools;
   const account = await aboutAccount(step, userId);
   if (!account) throw new Failure('sign_in_expired');
-  const data = { action, csrf, account, secret, qrCode, reason: 'required' as const, cancellable: true };
-  const shown = { ...data, problem: problem === undefined ? undefined : { code: problem } };
-  page(ctx, 'enrol-totp', shown, problem === undefined ? 200 : 401);
+  const passkey = hasPasskeys(step)
+    ? { options: await signIn.beginPasskeyEnrolment(callOf(ctx), ticket, siteOfStep(step)) }
+    : undefined;
+  const data = { ...formOf(step, account), passkey, problem: problem && { code: problem.code } };
+  if (passkey && !allowsFactor(step.issuer.tenant.settings.mfa, 'totp'))
+    return page(ctx, 'enrol-passkey', { ...data, passkey }, problem?.status);
+  const { secret, qrCode } = await signIn.beginEnrolment(callOf(ctx), ticket);
+  page(ctx, 'enrol-totp', { ...data, secret, qrCode }, problem?.status);
 }
 
+const formOf = ({ action, csrf }: InteractionStep, account: ShownAccount) => ({
+  ...{ action, csrf, account, reason: 'required' as const, cancellable: true },
+});
+
 /**
- * Takes the first code of the new factor, and shows the backup codes that come with it.
+ * Takes the first code of a new application, or a new passkey, and shows the backup codes that come with it.
  *
  * @returns how the sign-in goes on; undefined when a page was shown
- * @throws Failure `sign_in_expired`
+ * @throws Failure `sign_in_expired`, `challenge_ended`
  */
 export async function postEnrolment(
   ctx: Koa.Context,
@@ -38,41 +54,39 @@ export async function postEnrolment(
   pending: Waiting,
   tools: LoginTools,
 ): Promise<Outcome | undefined> {
-  const { signIn, callOf } = tools;
-  const { factorId } = await signIn.beginEnrolment(callOf(ctx), pending.ticket);
-  const browser = { deviceCookie: readDeviceCookie(ctx), browser: step.details.uid };
   try {
-    const given = { ticket: pending.ticket, factorId, code: form['code'] ?? '', ...browser };
-    const { outcome, backupCodes } = await signIn.withEnrolment(callOf(ctx), given);
+    const { outcome, backupCodes } = await enrolled(ctx, step, form, pending, tools);
     if (!backupCodes || outcome.kind !== 'signed-in') return outcome;
-    const { authTime, ...vouched } = outcome.vouched;
-    await keepPending(step, {
-      kind: 'backup-codes',
-      userId: pending.userId,
-      remember: pending.remember,
-      vouched,
-      authTime: authTime.getTime(),
-      deviceCookie: outcome.deviceCookie,
-    });
-    const { action, csrf } = step;
-    tools.page(ctx, 'backup-codes', { action, csrf, codes: backupCodes });
+    await showBackupCodes(ctx, step, { codes: backupCodes, outcome, remember: pending.remember }, tools);
     return undefined;
   } catch (error) {
-    if (!(error instanceof Failure) || error.code !== 'factor_wrong') throw error;
-    await showEnrolment(ctx, step, pending, tools, 'factor_wrong');
+    const problem = error instanceof Failure ? PROBLEMS[error.code] : undefined;
+    if (!problem) throw error;
+    await showEnrolment(ctx, step, pending, tools, problem);
     return undefined;
   }
 }
 
-/** The codes were seen: the sign-in that was done with the enrolment goes on. */
-export function afterBackupCodes(
-  { issuer }: InteractionStep,
-  { vouched, authTime, deviceCookie }: Extract<Pending, { kind: 'backup-codes' }>,
-): Outcome {
-  return {
-    kind: 'signed-in',
-    tenantId: issuer.tenant.id,
-    vouched: { ...vouched, authTime: new Date(authTime) },
-    deviceCookie,
-  };
+async function enrolled(
+  ctx: Koa.Context,
+  step: InteractionStep,
+  form: Record<string, string | undefined>,
+  { ticket }: Waiting,
+  { signIn, callOf }: LoginTools,
+) {
+  const given = { ticket, deviceCookie: readDeviceCookie(ctx), browser: step.details.uid };
+  if (form['action'] === 'enrol-passkey') {
+    const made = { site: siteOfStep(step), attestation: credentialOf(form) };
+    return signIn.withPasskeyEnrolment(callOf(ctx), { ...given, ...made });
+  }
+  const { factorId } = await signIn.beginEnrolment(callOf(ctx), ticket);
+  return signIn.withEnrolment(callOf(ctx), { ...given, factorId, code: form['code'] ?? '' });
 }
+
+/** Refusals that the page shows. */
+const PROBLEMS: Partial<Record<Failure['code'], { code: string; status: number }>> = {
+  factor_wrong: { code: 'factor_wrong', status: 401 },
+  passkey_invalid: { code: 'passkey_invalid', status: 422 },
+  passkey_taken: { code: 'passkey_taken', status: 409 },
+  invalid_input: { code: 'passkey_invalid', status: 422 },
+};

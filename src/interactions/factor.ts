@@ -1,44 +1,71 @@
 import type Koa from 'koa';
+import type { Answer } from '../domain/factors/challenge-service.ts';
 import type { FactorKind } from '../domain/factors/factor.ts';
 import type { Outcome } from '../domain/sign-in/progress.ts';
 import { readDeviceCookie } from '../http/device-cookie.ts';
-import type { CodeFactor } from '../http/pages.ts';
 import { Failure } from '../kernel/failure.ts';
 import { aboutAccount, type InteractionStep } from './interaction.ts';
 import type { LoginTools } from './login.ts';
+import { credentialOf, siteOfStep } from './passkey-site.ts';
 import type { Pending } from './pending.ts';
 
 type Waiting = Extract<Pending, { kind: 'factor' }>;
+type Tools = Pick<LoginTools, 'page' | 'challenges' | 'callOf'>;
+type Tried = { chosen?: string | undefined; problem?: string; status?: number };
 
-const isCode = (kind: unknown): kind is CodeFactor => kind === 'totp' || kind === 'backup_code';
+/** A passkey first: it is the strongest, and the least work. */
+const ORDER: readonly FactorKind[] = ['webauthn', 'totp', 'backup_code'];
 
-/** The factor whose field is shown: the one that was chosen, or the first that can be answered. */
-const shownOf = (factors: readonly FactorKind[], chosen?: string): CodeFactor | undefined =>
-  factors.filter(isCode).find((kind) => kind === chosen) ?? factors.find(isCode);
+/** The factor that is shown: the one that was chosen, or the first that can be answered. */
+function shownOf(factors: readonly FactorKind[], chosen?: string): FactorKind | undefined {
+  return factors.find((kind) => kind === chosen) ?? ORDER.find((kind) => factors.includes(kind));
+}
 
-/** The second factor: a code, and the way to another kind of code. */
+/** The second factor: a passkey or a code, and the way to another. */
 export async function showFactor(
   ctx: Koa.Context,
   step: InteractionStep,
-  { userId, factors }: Pick<Waiting, 'userId' | 'factors'>,
-  { page }: Pick<LoginTools, 'page'>,
-  { chosen, problem, status = 200 }: { chosen?: string | undefined; problem?: string; status?: number } = {},
+  pending: Pick<Waiting, 'userId' | 'factors' | 'challengeId'>,
+  tools: Tools,
+  { chosen, problem, status = 200 }: Tried = {},
 ): Promise<void> {
   const { action, csrf, issuer } = step;
-  const account = await aboutAccount(step, userId);
-  const factor = shownOf(factors, chosen);
+  const account = await aboutAccount(step, pending.userId);
+  const passkey = await passkeyOf(ctx, step, pending, tools);
+  const here = pending.factors.filter((kind) => kind !== 'webauthn' || passkey?.options);
+  // Whose only passkey belongs to another address of the tenant is told so.
+  const factor = shownOf(here, chosen) ?? shownOf(pending.factors);
   if (!account || !factor) throw new Failure('sign_in_expired');
+  const code = problem ?? (here.length === 0 ? 'passkey_elsewhere' : undefined);
   const data = {
     action,
     csrf,
     account,
     factor,
-    others: factors.filter(isCode).filter((kind) => kind !== factor),
+    others: here.filter((kind) => kind !== factor),
+    passkey,
     rememberDays: issuer.tenant.settings.mfa.rememberDeviceDays,
     cancellable: true,
-    problem: problem === undefined ? undefined : { code: problem },
+    problem: code === undefined ? undefined : { code },
   };
-  page(ctx, 'factor', data, status);
+  tools.page(ctx, 'factor', data, status);
+}
+
+/** What a passkey is asked for, where one is among the factors; without options where the person has none of this site. */
+async function passkeyOf(
+  ctx: Koa.Context,
+  step: InteractionStep,
+  { factors, challengeId }: Pick<Waiting, 'factors' | 'challengeId'>,
+  { challenges, callOf }: Tools,
+): Promise<{ options?: object } | undefined> {
+  if (!factors.includes('webauthn')) return undefined;
+  const asked = { challengeId, browser: step.details.uid };
+  try {
+    return { options: await challenges.webauthnOptions(callOf(ctx), asked, siteOfStep(step)) };
+  } catch (error) {
+    if (!(error instanceof Failure) || error.code !== 'factor_not_allowed') throw error;
+    return {};
+  }
 }
 
 /** @returns how the sign-in goes on; undefined when the page was shown again. @throws Failure `challenge_ended`, `sign_in_expired` */
@@ -49,12 +76,8 @@ export async function postFactor(
   pending: Waiting,
   tools: LoginTools,
 ): Promise<Outcome | undefined> {
-  const { action = '', factor: chosen, code = '' } = form;
-  const again = async (more: {
-    chosen?: string | undefined;
-    problem?: string;
-    status?: number;
-  }): Promise<undefined> => {
+  const { action = '', factor: chosen } = form;
+  const again = async (more: Tried): Promise<undefined> => {
     await showFactor(ctx, step, pending, tools, more);
   };
   if (action.startsWith('use:')) return again({ chosen: action.slice('use:'.length) });
@@ -62,17 +85,27 @@ export async function postFactor(
   if (!factor) throw new Failure('challenge_ended');
   try {
     return await tools.signIn.withFactor(tools.callOf(ctx), {
-      challengeId: pending.challengeId,
-      factor,
-      code,
-      browser: step.details.uid,
+      ...answerOf(step, form, pending, factor),
       deviceCookie: readDeviceCookie(ctx),
       remember: form['remember_device'] !== undefined,
     });
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
-    if (error.code === 'factor_wrong') return again({ chosen: factor, problem: 'factor_wrong', status: 401 });
+    const wrong = factor === 'webauthn' ? 'passkey_refused' : 'factor_wrong';
+    if (error.code === 'factor_wrong' || error.code === 'invalid_input')
+      return again({ chosen: factor, problem: wrong, status: 401 });
     if (error.code === 'rate_limited') return again({ chosen: factor, problem: 'rate_limited', status: 429 });
     throw error;
   }
+}
+
+function answerOf(
+  step: InteractionStep,
+  form: Record<string, string | undefined>,
+  { challengeId }: Waiting,
+  factor: FactorKind,
+): Answer {
+  const asked = { challengeId, browser: step.details.uid };
+  if (factor !== 'webauthn') return { ...asked, factor, code: form['code'] ?? '' };
+  return { ...asked, factor, assertion: credentialOf(form), site: siteOfStep(step) };
 }

@@ -7,6 +7,7 @@ import { showFactor } from './factor.ts';
 import { finish, type InteractionStep } from './interaction.ts';
 import type { LoginTools } from './login.ts';
 import { showNewPassword } from './new-password.ts';
+import { offerPasskey, showPasskeyOffer } from './passkey-offer.ts';
 import { keepPending, type Pending } from './pending.ts';
 
 type Waiting = Exclude<Pending, { kind: 'backup-codes' }>;
@@ -22,7 +23,10 @@ export async function goOn(
   const { issuer } = step;
   if (outcome.deviceCookie !== undefined)
     setDeviceCookie(ctx, outcome.deviceCookie, { path: issuer.mount || '/', secure: issuer.url.startsWith('https:') });
-  if (outcome.kind === 'signed-in') return finishLogin(ctx, step, outcome.vouched, remember, tools);
+  if (outcome.kind === 'signed-in') {
+    if (await offerPasskey(ctx, step, outcome, remember, tools)) return;
+    return finishLogin(ctx, step, outcome.vouched, remember, tools);
+  }
   const pending = pendingFor(outcome, remember);
   await keepPending(step, pending);
   await showPending(ctx, step, pending, tools);
@@ -43,6 +47,7 @@ export async function showPending(
 ): Promise<void> {
   if (pending.kind === 'factor') return showFactor(ctx, step, pending, tools);
   if (pending.kind === 'enrol-factor') return showEnrolment(ctx, step, pending, tools);
+  if (pending.kind === 'passkey-offer') return showPasskeyOffer(ctx, step, pending, tools);
   return showNewPassword(ctx, step, pending, tools);
 }
 

@@ -1,31 +1,38 @@
 import type Koa from 'koa';
 import type { ChallengeService } from '../domain/factors/challenge-service.ts';
+import type { PasskeyService } from '../domain/factors/passkey-service.ts';
 import type { SessionService } from '../domain/sessions/session-service.ts';
 import type { Outcome } from '../domain/sign-in/progress.ts';
 import type { SignIn } from '../domain/sign-in/sign-in-service.ts';
 import { readDeviceCookie } from '../http/device-cookie.ts';
+import type { PasskeySignal } from '../http/pages.ts';
 import type { TenantCall } from '../kernel/call.ts';
 import { Failure } from '../kernel/failure.ts';
 import { LIMITS } from '../kernel/limits.ts';
 import { aboutClient, type InteractionStep } from './interaction.ts';
 import type { Page } from './page.ts';
+import { hasPasskeys, siteOfStep } from './passkey-site.ts';
 
 export type LoginTools = {
   page: Page;
   signIn: SignIn;
   sessions: SessionService;
-  challenges: Pick<ChallengeService, 'isOpen'>;
+  challenges: Pick<ChallengeService, 'isOpen' | 'webauthnOptions'>;
+  passkeys: PasskeyService;
   callOf(ctx: Koa.Context): TenantCall;
 };
 
-/** Identifier and password, on one page. */
+/** Identifier and password, or a passkey, on one page. */
 export async function showLogin(
   ctx: Koa.Context,
   step: InteractionStep,
-  { page }: Pick<LoginTools, 'page'>,
-  tried: { identifier?: string; problem?: string; status?: number } = {},
+  { page, signIn, callOf }: Pick<LoginTools, 'page' | 'signIn' | 'callOf'>,
+  tried: { identifier?: string; problem?: string; status?: number; signals?: readonly PasskeySignal[] } = {},
 ): Promise<void> {
   const { details, csrf, action } = step;
+  const passkey = hasPasskeys(step)
+    ? await signIn.passkeyOptions(callOf(ctx), { site: siteOfStep(step), browser: details.uid })
+    : undefined;
   const { login_hint: hint } = details.params;
   page(
     ctx,
@@ -36,6 +43,7 @@ export async function showLogin(
       client: await aboutClient(step),
       identifier: tried.identifier ?? (typeof hint === 'string' ? hint.slice(0, LIMITS.emailChars) : ''),
       cancellable: true,
+      passkey: passkey && { options: passkey.options, signals: tried.signals },
       problem: tried.problem === undefined ? undefined : { code: tried.problem },
     },
     tried.status,

@@ -1,6 +1,6 @@
 import type Koa from 'koa';
 import type { Pages, View } from '../http/pages.ts';
-import { type Branding, PAGE_CSP, type Renderer } from '../http/render.ts';
+import { type Branding, pageCsp, type Renderer } from '../http/render.ts';
 import type { Language, Texts } from '../http/texts.ts';
 import type { Issuer } from '../oidc/issuers.ts';
 
@@ -23,7 +23,7 @@ export function createPage({ renderer, texts }: { renderer: Renderer; texts: Tex
     ctx.status = status;
     ctx.type = 'html';
     ctx.set('cache-control', 'no-store');
-    ctx.set('content-security-policy', PAGE_CSP);
+    ctx.set('content-security-policy', pageCsp(data));
     ctx.set('content-language', language.code);
     ctx.body = html;
   };

@@ -9,9 +9,14 @@ export type Pending = { userId: UserId; remember: boolean } & (
   | { kind: 'new-password'; ticket: string }
   | { kind: 'factor'; challengeId: ChallengeId; factors: readonly FactorKind[] }
   | { kind: 'enrol-factor'; ticket: string }
-  /** The sign-in is done, and the codes that came with the first factor are still on the screen. */
-  | { kind: 'backup-codes'; vouched: Omit<Vouched, 'authTime'>; authTime: number; deviceCookie: string }
+  /** The codes that came with the first factor are still on the screen. */
+  | ({ kind: 'backup-codes' } & Done)
+  /** A passkey is offered. */
+  | ({ kind: 'passkey-offer' } & Done)
 );
+
+/** The sign-in is done, and a page stands before its end. */
+type Done = { vouched: Omit<Vouched, 'authTime'>; authTime: number; deviceCookie: string };
 
 /** Remembers in the sealed interaction what comes next. */
 export async function keepPending({ issuer, details }: InteractionStep, pending: Pending): Promise<void> {

@@ -1,16 +1,20 @@
 import type Koa from 'koa';
 import { errors } from 'oidc-provider';
+import type { Outcome } from '../domain/sign-in/progress.ts';
 import type { Origin } from '../kernel/call.ts';
 import { Failure } from '../kernel/failure.ts';
 import type { Issuer } from '../oidc/issuers.ts';
 import { postAccount, showAccount } from './account.ts';
+import { outcomeOf } from './backup-codes.ts';
 import { postConsent, showConsent } from './consent.ts';
-import { afterBackupCodes, postEnrolment } from './enrolment.ts';
+import { postEnrolment } from './enrolment.ts';
 import { postFactor } from './factor.ts';
 import { goOn, showPending } from './go-on.ts';
 import { finish, type InteractionStep, loadInteraction, readInteractionForm } from './interaction.ts';
 import { type LoginTools, postLogin, showLogin } from './login.ts';
 import { postNewPassword } from './new-password.ts';
+import { postPasskey } from './passkey-login.ts';
+import { postPasskeyOffer } from './passkey-offer.ts';
 import { pendingOf } from './pending.ts';
 import { showStepUp } from './step-up.ts';
 
@@ -62,7 +66,7 @@ async function show(ctx: Koa.Context, step: InteractionStep, tools: LoginTools):
 async function showPendingOr(ctx: Koa.Context, step: InteractionStep, tools: LoginTools): Promise<void> {
   const pending = pendingOf(step);
   if (!pending) return showLogin(ctx, step, tools);
-  if (pending.kind === 'backup-codes') return goOn(ctx, step, afterBackupCodes(step, pending), pending.remember, tools);
+  if (pending.kind === 'backup-codes') return goOn(ctx, step, outcomeOf(step, pending), pending.remember, tools);
   return showPending(ctx, step, pending, tools).catch((error: unknown) => beginAnew(ctx, step, error, tools));
 }
 
@@ -72,8 +76,9 @@ async function post(ctx: Koa.Context, step: InteractionStep, tools: LoginTools):
   if (action === 'cancel')
     return finish(ctx, step, { error: 'access_denied', error_description: 'The user cancelled.' });
   // "Not you?" leads from any step to the login form, and what it posts is a login.
-  if (action === 'login') {
-    const outcome = await postLogin(ctx, step, form, tools);
+  if (action === 'login' || action === 'passkey') {
+    const signIn = action === 'login' ? postLogin : postPasskey;
+    const outcome = await signIn(ctx, step, form, tools);
     return outcome && goOn(ctx, step, outcome, form['remember'] !== undefined, tools);
   }
   if (action !== undefined && LATER.test(action)) return postLater(ctx, step, form, tools);
@@ -87,8 +92,8 @@ async function post(ctx: Koa.Context, step: InteractionStep, tools: LoginTools):
   }
 }
 
-/** Buttons of the steps after the password: a new one, a factor, another factor, an enrolment, the codes were seen. */
-const LATER = /^(save|verify|use:\w+|enrol|seen)$/;
+/** Buttons of the steps after the password: a new one, a factor, another, an enrolment, the codes were seen, no passkey. */
+const LATER = /^(save|verify|use:\w+|enrol|enrol-passkey|seen|skip)$/;
 
 /** A step after the password. When it has ended meanwhile, the sign-in begins anew. */
 async function postLater(
@@ -101,7 +106,8 @@ async function postLater(
   if (!pending) return show(ctx, step, tools);
   const { remember, kind } = pending;
   try {
-    let outcome = kind === 'backup-codes' ? afterBackupCodes(step, pending) : undefined;
+    let outcome: Outcome | undefined = kind === 'backup-codes' ? outcomeOf(step, pending) : undefined;
+    if (kind === 'passkey-offer') outcome = await postPasskeyOffer(ctx, step, form, pending, tools);
     if (kind === 'factor') outcome = await postFactor(ctx, step, form, pending, tools);
     if (kind === 'enrol-factor') outcome = await postEnrolment(ctx, step, form, pending, tools);
     if (kind === 'new-password') outcome = await postNewPassword(ctx, step, form, pending, tools);

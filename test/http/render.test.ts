@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { createAssets } from '../../src/http/assets.ts';
 import type { Pages, View } from '../../src/http/pages.ts';
 import { VIEWS } from '../../src/http/pages.ts';
-import { type Branding, createRenderer } from '../../src/http/render.ts';
+import { type Branding, createRenderer, pageCsp } from '../../src/http/render.ts';
 import { createTexts } from '../../src/http/texts.ts';
 import { SAMPLES } from '../support/page-gallery.ts';
 
@@ -19,6 +19,8 @@ function page<V extends View>(
 }
 
 const login = { action: '/a', csrf: 'c', identifier: '' };
+/** The only script that a page may have. */
+const OWN_SCRIPT = /<script src="\/assets\/passkeys\.js\?v=[0-9a-f]{12}" defer><\/script>/;
 const count = (html: string, pattern: RegExp) => [...html.matchAll(pattern)].length;
 
 /** The same data with a hostile value in the place of each string that is shown. */
@@ -59,7 +61,7 @@ describe('a page', () => {
         branding: poisoned({ ...northwind, logoUrl: '', helpUrl: '' }, poison),
       });
 
-      expect(html).not.to.include('<script').and.not.include('<img src=x');
+      expect(html.replace(OWN_SCRIPT, '')).not.to.include('<script').and.not.include('<img src=x');
       const withoutValues = html.replaceAll(/"[^"]*"/g, '""');
       expect(count(withoutValues, /<[^>]*\bonerror/g)).to.equal(0);
     });
@@ -123,8 +125,32 @@ describe('the login page', () => {
   });
 
   it('signs in when Enter is pressed, whatever other buttons there are', () => {
-    const html = page('login', { ...login, passkey: true, providers: [{ id: 'g', name: 'G' }] });
+    const html = page('login', { ...login, passkey: {}, providers: [{ id: 'g', name: 'G' }] });
     expect(/<button[^>]*name="action" value="([^"]*)"/.exec(html)?.[1]).to.equal('login');
+  });
+});
+
+describe('the script', () => {
+  it('stands on the pages on which passkeys can be used, which let it run and ask us, and on no other', () => {
+    for (const { name, view, data } of SAMPLES) {
+      const isUsed = 'passkey' in data && data.passkey !== undefined;
+      const [html, policy] = [page(view, data), pageCsp(data)];
+      expect(count(html, /<script/g), name).to.equal(isUsed ? 1 : 0);
+      expect(OWN_SCRIPT.test(html), name).to.equal(isUsed);
+      expect(policy.includes("script-src 'self'; connect-src 'self'"), name).to.equal(isUsed);
+      expect(policy, name).to.include("default-src 'none'").and.not.include('unsafe');
+    }
+    expect(SAMPLES.filter(({ data }) => 'passkey' in data).map(({ view }) => view)).to.include.members([
+      ...['login', 'factor', 'enrol-totp', 'enrol-passkey'],
+    ]);
+  });
+
+  it('is what a passkey button waits for: without it the button, and what stands around it, is not there', () => {
+    const html = page('login', { ...login, passkey: { options: { challenge: 'AAAA' } } });
+    expect(html).to.match(/<button[^>]* value="passkey"[^>]* hidden /);
+    expect(html).to.match(/<p class="or" data-passkey-only hidden>/);
+    expect(html).to.include('autocomplete="username webauthn"');
+    expect(html).to.include('data-passkey-options="{&#34;challenge&#34;:&#34;AAAA&#34;}"');
   });
 });
 

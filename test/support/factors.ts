@@ -1,6 +1,8 @@
 import { expect } from 'chai';
 import { generate } from 'otplib';
+import { siteOf } from '../../src/domain/factors/webauthn.ts';
 import { type Send, sender } from './api.ts';
+import { type Authenticator, anAuthenticator } from './authenticator.ts';
 import { PASSWORD, type Site, type TestNode } from './node.ts';
 
 /** What an authenticator application shows now, or so many steps of 30 seconds later. */
@@ -30,4 +32,26 @@ export async function siteWithTotp(node: Pick<TestNode, 'port'>, site: Site): Pr
   expect(login.status, login.text).to.equal(200);
   const headers = { authorization: `Bearer ${login.body.accessToken}` };
   return enrolTotp((method, path, request = {}) => send(method, path, { ...request, headers }));
+}
+
+/** Adds a passkey of a site's user, at the address of the issuer unless told. */
+export async function siteWithPasskey(
+  { house }: Pick<TestNode, 'house'>,
+  { call, user, issuer }: Site,
+  at: string = issuer,
+): Promise<Authenticator> {
+  const { passkeys } = house.services;
+  const [now, site] = [{ ...call, now: new Date() }, siteOf(at)];
+  const authenticator = anAuthenticator({ origin: site.origin });
+  const by = { userId: user, proof: { amr: ['pwd'], authTime: now.now }, signIn: 'a test' };
+  const attestation = authenticator.create(await passkeys.registrationOptions(now, by, site));
+  await passkeys.register(now, by, { site, attestation });
+  return authenticator;
+}
+
+/** The options that a page hands to the script. */
+export function optionsIn({ html }: { html: string }): never {
+  const [, text] = /data-passkey-options="([^"]*)"/.exec(html) ?? [];
+  if (text === undefined) throw new Error('the page has no passkey button');
+  return JSON.parse(text.replaceAll('&#34;', '"').replaceAll('&amp;', '&')) as never;
 }

@@ -3,8 +3,9 @@ import type { AddressInfo } from 'node:net';
 import { createAssets } from '../../src/http/assets.ts';
 import { type BrandTokens, brandCss, readBrandQuery } from '../../src/http/branding.ts';
 import type { Pages, ShownClient, View } from '../../src/http/pages.ts';
-import { type Branding, createRenderer, PAGE_CSP } from '../../src/http/render.ts';
+import { type Branding, createRenderer, pageCsp } from '../../src/http/render.ts';
 import { createTexts } from '../../src/http/texts.ts';
+import { account, asked, FACTOR_SAMPLES, form } from './factor-samples.ts';
 
 type SampleOf<V extends View> = { name: string; view: V; data: Pages[V] };
 
@@ -15,10 +16,6 @@ const LOGO = `data:image/svg+xml;base64,${Buffer.from(
   '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 48 48"><rect width="48" height="48" fill="#0f766e"/><path d="M14 30a10 10 0 0 1 20 0M24 12v8M13 17l5 5M35 17l-5 5M10 34h28" fill="none" stroke="#fff" stroke-width="3" stroke-linecap="round"/></svg>',
 ).toString('base64')}`;
 
-/** What a QR code is to the layout: a square picture. */
-const QR =
-  'data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNkYAAAAAYAAjCB0C8AAAAASUVORK5CYII=';
-
 const harbour: ShownClient = {
   name: 'Harbour Books',
   logoUrl: LOGO,
@@ -27,8 +24,6 @@ const harbour: ShownClient = {
   termsUrl: 'https://books.example/terms',
 };
 const television: ShownClient = { name: 'Northlight TV' };
-const account = { name: 'Ann Lindqvist', identifier: 'ann.lindqvist@example.com' };
-const form = { action: '/sent', csrf: 'the-csrf-value' };
 const coreForm = { formAction: '/sent', xsrf: 'the-xsrf-value' };
 
 const SMART_TV =
@@ -54,7 +49,7 @@ export const SAMPLES: readonly Sample[] = [
     data: {
       ...form,
       identifier: '',
-      passkey: true,
+      passkey: asked,
       providers: [
         { id: 'google', name: 'Google', logoUrl: LOGO },
         { id: 'hospital', name: 'Sankt Göran hospital' },
@@ -62,6 +57,17 @@ export const SAMPLES: readonly Sample[] = [
       forgotUrl: '/forgot',
       registerUrl: '/register',
       cancellable: false,
+    },
+  },
+  {
+    name: 'login-passkey',
+    view: 'login',
+    data: {
+      ...form,
+      client: harbour,
+      identifier: '',
+      passkey: { ...asked, signals: [{ kind: 'unknown', rpId: '127.0.0.1', credentialId: 'AAAA' }] },
+      problem: { code: 'passkey_refused' },
     },
   },
   {
@@ -131,52 +137,7 @@ export const SAMPLES: readonly Sample[] = [
     },
   },
   { name: 'home', view: 'home', data: { docsUrl: '/docs', discoveryUrl: '/.well-known/openid-configuration' } },
-  {
-    name: 'factor',
-    view: 'factor',
-    data: { ...form, account, factor: 'totp', others: ['backup_code'], rememberDays: 30, cancellable: true },
-  },
-  {
-    name: 'factor-problem',
-    view: 'factor',
-    data: {
-      ...form,
-      account,
-      factor: 'backup_code',
-      others: ['totp'],
-      rememberDays: 0,
-      problem: { code: 'factor_wrong' },
-    },
-  },
-  {
-    name: 'enrol-totp',
-    view: 'enrol-totp',
-    data: {
-      ...form,
-      account,
-      reason: 'required',
-      secret: 'GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ',
-      qrCode: QR,
-      cancellable: true,
-    },
-  },
-  {
-    name: 'enrol-totp-problem',
-    view: 'enrol-totp',
-    data: {
-      ...form,
-      account,
-      reason: 'chosen',
-      secret: 'GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ',
-      qrCode: QR,
-      problem: { code: 'factor_wrong' },
-    },
-  },
-  {
-    name: 'backup-codes',
-    view: 'backup-codes',
-    data: { ...form, codes: Array.from({ length: 10 }, (_, n) => `7K3F${n}-9QX2M-H04VT`) },
-  },
+  ...FACTOR_SAMPLES,
   { name: 'not-found', view: 'not-found', data: { homeUrl: '/' } },
   { name: 'busy', view: 'busy', data: { retryUrl: '/busy', retryAfterSeconds: 5 } },
 ];
@@ -221,21 +182,20 @@ function pageOf(sample: Sample, url: URL): string {
   return renderer.render(view, { language, branding, data, here: url.pathname + url.search });
 }
 
-function answerGet(url: URL): { type: string; body: string | Buffer } | undefined {
+function answerGet(url: URL): { type: string; body: string | Buffer; csp?: string } | undefined {
   if (url.pathname === '/assets/brand.css') {
     return { type: 'text/css', body: brandCss(readBrandQuery(url.search)) };
   }
   const asset = renderer.assets.find(url.pathname.replace('/assets/', ''));
   if (asset) return asset;
   const sample = SAMPLES.find(({ name }) => url.pathname === `/${name}`);
-  return sample && { type: 'text/html; charset=utf-8', body: pageOf(sample, url) };
+  return sample && { type: 'text/html; charset=utf-8', body: pageOf(sample, url), csp: pageCsp(sample.data) };
 }
 
 /** Shows every sample on a port of its own, under the policy that pages have in life. */
 export async function openGallery(): Promise<Gallery> {
   const received: Record<string, string>[] = [];
   const server: Server = createServer(async (req, res) => {
-    res.setHeader('Content-Security-Policy', PAGE_CSP);
     if (req.method === 'POST') {
       const chunks: Buffer[] = [];
       for await (const chunk of req) chunks.push(chunk as Buffer);
@@ -244,6 +204,7 @@ export async function openGallery(): Promise<Gallery> {
       return;
     }
     const answer = answerGet(new URL(req.url ?? '/', 'http://gallery'));
+    res.setHeader('Content-Security-Policy', answer?.csp ?? "default-src 'none'");
     res.writeHead(answer ? 200 : 404, { 'Content-Type': answer?.type ?? 'text/plain' }).end(answer?.body);
   });
   await new Promise<void>((ready) => server.listen(0, '127.0.0.1', ready));

@@ -26,8 +26,8 @@ export type PasskeyDeps = {
   audit: Pick<AuditService, 'record'>;
 };
 
-/** A passkey as it was registered, and the backup codes where it is its owner's first factor. */
-export type Registered = { factorId: FactorId; backupCodes: string[] | undefined };
+/** A passkey as it was registered, how the proof of it is named, and the backup codes where it is the first factor. */
+export type Registered = { factorId: FactorId; amr: string[]; backupCodes: string[] | undefined };
 
 /** A sign-in by passkey whose signature is right. It opens nothing before `use`. */
 export type Shown = {
@@ -64,7 +64,7 @@ function userOf(handle: Buffer | undefined): UserId | undefined {
  * device, `hwk` where it stays in one, as the authenticator itself says; `mfa` where the authenticator has verified its
  * user too: what they have, and what they know or are.
  */
-function amrOf({ backupEligible }: store.Passkey, { userVerified }: Use): string[] {
+function amrOf({ backupEligible }: { backupEligible: boolean }, { userVerified }: { userVerified: boolean }): string[] {
   return [backupEligible ? 'swk' : 'hwk', 'user', ...(userVerified ? ['mfa'] : [])];
 }
 
@@ -153,7 +153,8 @@ export function createPasskeyService({ keys, factors, audit }: PasskeyDeps) {
         if (!added) throw new Failure('passkey_taken');
         const details = { factorId: id, kind: 'webauthn', backedUp: made.backedUp, aaguid: made.aaguid };
         await audit.record(tx, 'factor.enrolled', { target: `user:${by.userId}`, details });
-        return { factorId: id, backupCodes: await factors.codesForFirst(tx, by.userId, admitted) };
+        const backupCodes = await factors.codesForFirst(tx, by.userId, admitted);
+        return { factorId: id, amr: amrOf(made, made), backupCodes };
       });
     },
 

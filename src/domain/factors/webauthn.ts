@@ -81,6 +81,7 @@ export type NewCredential = {
   signCount: number;
   backupEligible: boolean;
   backedUp: boolean;
+  userVerified: boolean;
   aaguid: string;
 };
 
@@ -126,7 +127,7 @@ export async function verifyAttestation(
       requireUserVerification: false,
       supportedAlgorithmIDs: ALGORITHMS,
     });
-    const { credential, credentialDeviceType, credentialBackedUp, aaguid } = registrationInfo ?? {};
+    const { credential, credentialDeviceType, credentialBackedUp, userVerified, aaguid } = registrationInfo ?? {};
     // The library does not compare the id that was sent with the one that the authenticator made.
     if (!verified || credential?.id !== id || aaguid === undefined) return undefined;
     const publicKey = Buffer.from(credential.publicKey);
@@ -136,6 +137,7 @@ export async function verifyAttestation(
       signCount: credential.counter,
       backupEligible: credentialDeviceType === 'multiDevice',
       backedUp: credentialBackedUp === true,
+      userVerified: userVerified === true,
       aaguid,
     };
   } catch {

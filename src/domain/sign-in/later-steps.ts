@@ -1,24 +1,24 @@
 import { inTransaction, type TenantCall } from '../../kernel/call.ts';
 import { Failure } from '../../kernel/failure.ts';
-import type { FactorId, UserId } from '../../kernel/ids.ts';
+import type { UserId } from '../../kernel/ids.ts';
 import type { AuditService } from '../audit/audit-service.ts';
 import type { Answer, ChallengeService, Proven } from '../factors/challenge-service.ts';
-import { amrWith, type SecondFactor } from '../factors/factor.ts';
-import type { FactorService, TotpEnrolment } from '../factors/factor-service.ts';
+import type { SecondFactor } from '../factors/factor.ts';
+import type { FactorService } from '../factors/factor-service.ts';
 import type { PasswordService } from '../passwords/password-service.ts';
 import { assertPassword } from '../passwords/password-text.ts';
 import type { TenantSettings } from '../tenants/settings.ts';
 import type { DeviceCookies } from './device-cookie.ts';
+import { openAccount } from './open-account.ts';
 import type { Browser, Outcome, Progress, SignInEnd } from './progress.ts';
-import * as store from './sign-in-store.ts';
-import { nextStep, type Standing } from './steps.ts';
+import { nextStep } from './steps.ts';
 
 export type LaterStepsDeps = {
   progress: Progress;
   passwords: Pick<PasswordService, 'renew'>;
   devices: DeviceCookies;
   audit: Pick<AuditService, 'record'>;
-  factors: FactorService;
+  factors: Pick<FactorService, 'secondFactorOf' | 'rememberDevice'>;
   challenges: ChallengeService;
   onEnd: (end: SignInEnd) => void;
 };
@@ -28,26 +28,9 @@ export function createLaterSteps(deps: LaterStepsDeps) {
   const { progress, passwords, devices, audit, factors, challenges, onEnd } = deps;
   const { tickets, standingOf, enter, outcomeOf } = progress;
 
-  /** @throws Failure `sign_in_expired` where the account may not sign in any more */
-  async function accountOf(call: TenantCall, userId: UserId) {
-    const found = await store.findById(call, userId);
-    const { account } = found ?? {};
-    if (!found || account?.status !== 'active') throw new Failure('sign_in_expired');
-    return { account, tenant: found.tenant };
-  }
-
-  async function ticketFor(call: TenantCall, action: 'enrol-factor', text: string) {
-    const ticket = await tickets.read(call, action, text);
-    if (!ticket) throw new Failure('sign_in_expired');
-    const found = await accountOf(call, ticket.userId);
-    const { password } = found.account;
-    if (password && !ticket.isFor(password)) throw new Failure('sign_in_expired');
-    return { ...found, ticket };
-  }
-
   /** The factor was right: who it is now, in the transaction that has used the code up. */
   async function afterFactor(tx: TenantCall, proven: Proven, given: Browser & { remember: boolean }) {
-    const found = await accountOf(tx, proven.userId);
+    const found = await openAccount(tx, proven.userId);
     const standing = await standingOf(tx, found, proven, given);
     const { userId } = proven;
     const days = found.tenant.mfa.rememberDeviceDays;
@@ -107,7 +90,7 @@ export function createLaterSteps(deps: LaterStepsDeps) {
       session: { userId: UserId; amr: readonly string[]; authTime: Date },
       browser: Browser,
     ): Promise<Outcome> {
-      const found = await accountOf(call, session.userId);
+      const found = await openAccount(call, session.userId);
       const standing = await standingOf(call, found, session, {});
       if (!standing.second.asked && !standing.second.mustEnrol) throw new Failure('factor_not_allowed');
       return outcomeOf(call, standing, browser, 'step-up');
@@ -126,43 +109,10 @@ export function createLaterSteps(deps: LaterStepsDeps) {
       const ticket = await tickets.read(call, 'new-password', text);
       if (!ticket || !(await passwords.renew(call, ticket.userId, ticket.isFor, password)))
         throw new Failure('sign_in_expired');
-      const found = await accountOf(call, ticket.userId);
+      const found = await openAccount(call, ticket.userId);
       const standing = await standingOf(call, found, ticket, browser);
       if (!nextStep(standing)) await inTransaction(call, (tx) => enter(tx, standing));
       return outcomeOf(call, standing, browser);
-    },
-
-    /**
-     * Begins to enrol the factor that `action-needed: enrol-factor` asks for; a repetition shows the same secret.
-     *
-     * @throws Failure `sign_in_expired`, and what `factors.enrolTotp` throws
-     */
-    async beginEnrolment(call: TenantCall, text: string): Promise<TotpEnrolment> {
-      const { ticket } = await ticketFor(call, 'enrol-factor', text);
-      const by = { userId: ticket.userId, ticket: text };
-      return (await factors.pendingTotp(call, by)) ?? factors.enrolTotp(call, by);
-    },
-
-    /**
-     * Goes on after `action-needed: enrol-factor`, with the first code of the new factor, which counts as a second one.
-     *
-     * @returns the backup codes too, to be shown before anything else
-     * @throws Failure `factor_wrong`: the ticket is then still good; `sign_in_expired`
-     */
-    async withEnrolment(
-      call: TenantCall,
-      { ticket: text, factorId, code, ...browser }: Browser & { ticket: string; factorId: FactorId; code: string },
-    ): Promise<{ outcome: Outcome; backupCodes: string[] | undefined }> {
-      const { ticket, ...found } = await ticketFor(call, 'enrol-factor', text);
-      const { standing, backupCodes } = await inTransaction(call, async (tx) => {
-        const by = { userId: ticket.userId, ticket: text };
-        const confirmed = await factors.confirmTotp(tx, by, { factorId, code });
-        const proofs = { amr: amrWith(ticket.amr, ['otp']), authTime: ticket.authTime };
-        const now: Standing = await standingOf(tx, found, proofs, browser);
-        if (!nextStep(now)) await enter(tx, now);
-        return { standing: now, backupCodes: confirmed.backupCodes };
-      });
-      return { outcome: await outcomeOf(call, standing, browser), backupCodes };
     },
   };
 }

@@ -11,6 +11,7 @@ import type { PasswordService } from '../passwords/password-service.ts';
 import { assertPassword } from '../passwords/password-text.ts';
 import { DEFAULT_SETTINGS } from '../tenants/settings.ts';
 import type { DeviceCookies } from './device-cookie.ts';
+import { createEnrolmentSteps } from './enrolment-steps.ts';
 import { nameOf, readIdentifier } from './identifier.ts';
 import { createLaterSteps } from './later-steps.ts';
 import { createPasskeySignIn } from './passkey-sign-in.ts';
@@ -162,6 +163,7 @@ export function createSignIn(deps: SignInDeps) {
 
     ...createPasskeySignIn({ ...deps, progress, onEnd }),
     ...createLaterSteps({ ...deps, progress, onEnd }),
+    ...createEnrolmentSteps({ ...deps, progress }),
   };
 }
 

@@ -1,0 +1,52 @@
+import type Koa from 'koa';
+import type { Outcome } from '../domain/sign-in/progress.ts';
+import { readDeviceCookie } from '../http/device-cookie.ts';
+import type { PasskeySignal } from '../http/pages.ts';
+import { Failure } from '../kernel/failure.ts';
+import type { InteractionStep } from './interaction.ts';
+import { type LoginTools, showLogin } from './login.ts';
+import { credentialOf, siteOfStep } from './passkey-site.ts';
+
+/** @returns how the sign-in goes on; undefined when the login page was shown again */
+export async function postPasskey(
+  ctx: Koa.Context,
+  step: InteractionStep,
+  form: Record<string, string | undefined>,
+  tools: LoginTools,
+): Promise<Outcome | undefined> {
+  const site = siteOfStep(step);
+  try {
+    const browser = { deviceCookie: readDeviceCookie(ctx), browser: step.details.uid };
+    const given = { site, assertion: credentialOf(form), ...browser };
+    return await tools.signIn.withPasskey(tools.callOf(ctx), given);
+  } catch (error) {
+    const status = error instanceof Failure ? STATUSES[error.code] : undefined;
+    if (!(error instanceof Failure) || status === undefined) throw error;
+    const problem = error.code === 'invalid_input' ? 'passkey_refused' : error.code;
+    const signals = await signalsAfter(ctx, step, form, error, tools);
+    await showLogin(ctx, step, tools, { problem, status, signals });
+    return undefined;
+  }
+}
+
+/** A browser that offers a passkey which nobody knows any more is told to forget it. */
+async function signalsAfter(
+  ctx: Koa.Context,
+  step: InteractionStep,
+  form: Record<string, string | undefined>,
+  { details }: Failure,
+  { passkeys, callOf }: LoginTools,
+): Promise<PasskeySignal[]> {
+  if (details['reason'] !== 'unknown_passkey') return [];
+  const [site, assertion] = [siteOfStep(step), credentialOf(form) as { id: string }];
+  if (!(await passkeys.isUnknown(callOf(ctx), site, assertion))) return [];
+  return [{ kind: 'unknown', rpId: site.rpId, credentialId: assertion.id }];
+}
+
+/** Refusals that the login page shows; any other goes on to the error page. */
+const STATUSES: Partial<Record<Failure['code'], number>> = {
+  passkey_refused: 401,
+  invalid_input: 401,
+  challenge_ended: 401,
+  rate_limited: 429,
+};
