@@ -7,6 +7,8 @@ import { assertOwnSite } from '../http/own-site.ts';
 export type Browser = {
   /** Whether cookies travel over https only: then their names may have the prefix `__Secure-`. */
   readonly isSecure: boolean;
+  /** Scheme, host and port to which the request came: where a browser's passkeys belong. Only known hosts get this far. */
+  origin(): string;
   /** A cookie that proves something. @throws Failure `forbidden` when a page of another origin made the browser send it */
   proof(name: string): string | undefined;
   set(cookie: Omit<Cookie, 'secure'>): void;
@@ -18,6 +20,7 @@ export type Browser = {
 export function browserOf(ctx: Context, isSecure: boolean): Browser {
   return {
     isSecure,
+    origin: () => new URL(`${isSecure ? 'https' : 'http'}://${ctx.req.headers.host ?? 'localhost'}`).origin,
     proof(name) {
       const value = cookieOf(ctx, name);
       if (value !== undefined) assertOwnSite(ctx);

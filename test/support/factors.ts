@@ -43,7 +43,7 @@ export async function siteWithPasskey(
   const { passkeys } = house.services;
   const [now, site] = [{ ...call, now: new Date() }, siteOf(at)];
   const authenticator = anAuthenticator({ origin: site.origin });
-  const by = { userId: user, proof: { amr: ['pwd'], authTime: now.now }, signIn: 'a test' };
+  const by = { userId: user, proof: { amr: ['pwd', 'mfa'], authTime: now.now }, signIn: 'a test' };
   const attestation = authenticator.create(await passkeys.registrationOptions(now, by, site));
   await passkeys.register(now, by, { site, attestation });
   return authenticator;

@@ -8,6 +8,7 @@ import { type CallerDeps, createCaller, TENANT_PARAMETERS } from './caller.ts';
 import { challengeIds, tenantIds } from './ids.ts';
 import * as me from './me.ts';
 import * as mfa from './mfa.ts';
+import * as passkeys from './passkeys.ts';
 
 /** Identity Service, `/api/v1` and `/internal/identity`. */
 export function createV1(deps: CallerDeps): Contract {
@@ -42,7 +43,7 @@ export function createV1(deps: CallerDeps): Contract {
       .describe(
         '`error` is for programs, `message` for people; `details` names the fields of a 400 or of a refused password.',
       ),
-    operations: operationsOf(auth, me, mfa),
+    operations: operationsOf(auth, me, mfa, passkeys),
   };
 }
 

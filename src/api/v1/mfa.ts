@@ -1,14 +1,16 @@
 import { z } from 'zod';
-import type { Factor } from '../../domain/factors/factor.ts';
-import type { Changer } from '../../domain/factors/factor-service.ts';
+import type { Answer } from '../../domain/factors/challenge-service.ts';
+import { siteOf } from '../../domain/factors/webauthn.ts';
 import { Failure } from '../../kernel/failure.ts';
 import { LIMITS } from '../../kernel/limits.ts';
-import { operation, type UserCall } from '../operation.ts';
-import { time } from './fields.ts';
+import { operation } from '../operation.ts';
+import { changerOf, RECENT } from './changer.ts';
+import { exampleFactor, factorBody, presentFactor } from './factor-body.ts';
 import { challengeIds, factorIds } from './ids.ts';
 import { AUTH_RATE, ME_RATE } from './rates.ts';
 import { tokensOf, UNFINISHED } from './signed-in.ts';
 import { exampleTokens, tokenBody } from './token-body.ts';
+import { assertion } from './webauthn-body.ts';
 
 const code = z.string().min(1).max(LIMITS.factorCodeChars);
 
@@ -17,9 +19,23 @@ export const mfaVerify = operation({
   path: '/api/v1/auth/mfa/verify',
   summary: 'Finish a sign-in with a second factor',
   description:
-    'Answers the challenge of a login that ended with `IDENT_MFA_REQUIRED`, from the program or browser that logged in. Five wrong codes end the challenge; a code is good for one use. After too many wrong ones the account takes no codes of applications for a while (429), but backup codes still.',
+    'Answers the challenge of a login that ended with `IDENT_MFA_REQUIRED`, from the program or browser that logged in: with `code`, or for `webauthn` with the `assertion` that `POST /api/v1/auth/mfa/webauthn/options` has asked for. Five wrong answers end the challenge; a code is good for one use. After too many wrong ones the account takes no codes of applications for a while (429), but backup codes still.',
   access: 'proof',
-  body: z.strictObject({ challengeId: challengeIds.schema, factor: z.enum(['totp', 'backup_code']), code }),
+  body: z
+    .strictObject({
+      challengeId: challengeIds.schema,
+      factor: z.enum(['totp', 'backup_code', 'webauthn']),
+      code: code.optional(),
+      assertion: assertion.optional(),
+    })
+    .refine((given) => (given.factor === 'webauthn' ? given.code === undefined : given.code !== undefined), {
+      path: ['code'],
+      error: 'goes with every factor but webauthn',
+    })
+    .refine((given) => (given.factor === 'webauthn') === (given.assertion !== undefined), {
+      path: ['assertion'],
+      error: 'goes with webauthn, and with no other factor',
+    }),
   answers: { 200: tokenBody },
   failures: [
     'factor_wrong',
@@ -38,43 +54,16 @@ export const mfaVerify = operation({
     const { signIn, challenges } = services;
     const tenantId = call.tenantId ?? (await challenges.tenantOf(call, body.challengeId));
     if (!tenantId) throw new Failure('challenge_ended');
-    const given = { ...body, browser: undefined, deviceCookie: browser.device() };
-    const outcome = await signIn.withFactor({ ...call, tenantId }, given);
+    const { challengeId, factor, code = '', assertion: signed } = body;
+    const asked = { challengeId, browser: undefined };
+    const given: Answer =
+      factor === 'webauthn'
+        ? { ...asked, factor, assertion: signed, site: siteOf(browser.origin()) }
+        : { ...asked, factor, code };
+    const outcome = await signIn.withFactor({ ...call, tenantId }, { ...given, deviceCookie: browser.device() });
     return answer(200, await tokensOf(call, outcome, browser, services));
   },
 });
-
-const factorBody = z.object({
-  id: factorIds.text,
-  kind: z.enum(['totp', 'webauthn']),
-  name: z.string().nullable(),
-  createdAt: time,
-  lastUsedAt: time.nullable(),
-  backedUp: z.boolean().nullable(),
-});
-
-const presentFactor = (factor: Factor): z.input<typeof factorBody> => ({
-  id: factorIds.encode(factor.id),
-  kind: factor.kind,
-  name: factor.name ?? null,
-  createdAt: factor.createdAt.toISOString(),
-  lastUsedAt: factor.lastUsedAt?.toISOString() ?? null,
-  backedUp: factor.backedUp ?? null,
-});
-
-const exampleFactor: z.input<typeof factorBody> = {
-  id: 'fac_01HZX3F5T8Q2M4N6P7R9S0V1W6',
-  kind: 'totp',
-  name: null,
-  createdAt: '2026-01-01T12:00:00.000Z',
-  lastUsedAt: '2026-01-02T09:30:00.000Z',
-  backedUp: null,
-};
-
-const RECENT =
-  'Asks for a login no older than ten minutes, with the second factor where there was one; else 401 `IDENT_REAUTHENTICATION_REQUIRED`.';
-
-const changerOf = ({ actor }: UserCall): Changer => ({ userId: actor.userId, sessionUid: actor.sessionUid });
 
 export const listFactors = operation({
   method: 'GET',
@@ -151,15 +140,35 @@ export const backupCodes = operation({
     answer(200, { codes: await factors.renewBackupCodes(call, changerOf(call)) }),
 });
 
+export const renameFactor = operation({
+  method: 'PATCH',
+  path: '/api/v1/me/mfa/:factorId',
+  summary: 'Rename a second factor',
+  access: 'signed-in',
+  params: z.strictObject({ factorId: factorIds.schema }),
+  body: z.strictObject({ name: z.string().min(1).max(LIMITS.nameChars) }),
+  answers: { 200: factorBody },
+  failures: ['factor_not_found'],
+  rate: [ME_RATE],
+  example: {
+    params: { factorId: exampleFactor.id },
+    body: { name: 'My phone' },
+    answer: { ...exampleFactor, name: 'My phone' },
+  },
+  async handle({ call, params, body, answer }, { factors }) {
+    return answer(200, presentFactor(await factors.rename(call, call.actor.userId, params.factorId, body.name)));
+  },
+});
+
 export const deleteFactor = operation({
   method: 'DELETE',
   path: '/api/v1/me/mfa/:factorId',
   summary: 'Remove a second factor',
-  description: `With the last one go the backup codes. ${RECENT}`,
+  description: `With the last one go the backup codes. The last passkey of somebody without a password stays. ${RECENT}`,
   access: 'signed-in',
   params: z.strictObject({ factorId: factorIds.schema }),
   answers: { 204: null },
-  failures: ['factor_not_found', 'reauthentication_required', 'factor_mandatory', 'user_not_found'],
+  failures: ['factor_not_found', 'reauthentication_required', 'factor_mandatory', 'passkey_last', 'user_not_found'],
   rate: [ME_RATE],
   example: { params: { factorId: exampleFactor.id } },
   async handle({ call, params, answer }, { factors }) {

@@ -6,6 +6,7 @@ import type { AuditService } from '../audit/audit-service.ts';
 import type { TenantKeyService } from '../keys/tenant-key-service.ts';
 import { authenticatorName } from './authenticator-name.ts';
 import { createCeremonies } from './ceremony.ts';
+import type { Factor } from './factor.ts';
 import { type Changer, type FactorService, factorName, holderOf } from './factor-service.ts';
 import * as store from './passkey-store.ts';
 import {
@@ -27,7 +28,7 @@ export type PasskeyDeps = {
 };
 
 /** A passkey as it was registered, how the proof of it is named, and the backup codes where it is the first factor. */
-export type Registered = { factorId: FactorId; amr: string[]; backupCodes: string[] | undefined };
+export type Registered = { factor: Factor; amr: string[]; backupCodes: string[] | undefined };
 
 /** A sign-in by passkey whose signature is right. It opens nothing before `use`. */
 export type Shown = {
@@ -154,7 +155,14 @@ export function createPasskeyService({ keys, factors, audit }: PasskeyDeps) {
         const details = { factorId: id, kind: 'webauthn', backedUp: made.backedUp, aaguid: made.aaguid };
         await audit.record(tx, 'factor.enrolled', { target: `user:${by.userId}`, details });
         const backupCodes = await factors.codesForFirst(tx, by.userId, admitted);
-        return { factorId: id, amr: amrOf(made, made), backupCodes };
+        const factor = {
+          id,
+          kind: 'webauthn' as const,
+          name: label ?? undefined,
+          createdAt: tx.now,
+          backedUp: made.backedUp,
+        };
+        return { factor: { ...factor, lastUsedAt: undefined, flagged: false }, amr: amrOf(made, made), backupCodes };
       });
     },
 
@@ -214,12 +222,18 @@ export function createPasskeyService({ keys, factors, audit }: PasskeyDeps) {
      */
     async show(
       call: TenantCall,
-      given: { holder: Buffer; site: Site; assertion: unknown; isAnywhere: boolean },
+      given: {
+        holder: Buffer;
+        site: Site;
+        assertion: unknown;
+        isAnywhere: boolean;
+        challengeId?: ChallengeId | undefined;
+      },
     ): Promise<Shown> {
-      const { holder, site, isAnywhere } = given;
+      const { holder, site, isAnywhere, challengeId } = given;
       const assertion = readAssertion(given.assertion);
       const ceremony = await ceremonies.read(call, signingIn(holder, site), assertion.clientData.challenge);
-      if (!ceremony) throw new Failure('challenge_ended');
+      if (!ceremony || (challengeId ?? ceremony) !== ceremony) throw new Failure('challenge_ended');
       const owner = userOf(assertion.userHandle);
       const where = isAnywhere ? { ...call, tenantId: undefined } : call;
       const passkey = owner && (await store.find(where, owner, assertion.credentialId));

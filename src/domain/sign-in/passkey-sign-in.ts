@@ -69,20 +69,26 @@ export function createPasskeySignIn(deps: PasskeySignInDeps) {
     /**
      * Signs in by a passkey: at the call's tenant, or, where it names none, at the passkey's own. It counts as two factors.
      *
-     * @param given.assertion `AuthenticationResponseJSON`, as it came
+     * @param given.assertion   `AuthenticationResponseJSON`, as it came
+     * @param given.challengeId the name of the challenge, where the caller knows it
      * @throws Failure `passkey_refused`; `challenge_ended` for an answer that is late or was given before, or is another
      *   browser's; `rate_limited` after too many refusals of the address; `invalid_input`
      */
-    async withPasskey(call: Call, given: Browser & { site: Site; assertion: unknown }): Promise<Outcome> {
-      const { site, assertion, ...browser } = given;
+    async withPasskey(
+      call: Call,
+      given: Browser & { site: Site; assertion: unknown; challengeId?: ChallengeId },
+    ): Promise<Outcome> {
+      const { site, assertion, challengeId, ...browser } = given;
       const asked = await tenantCallOf(call);
       const holder = holderOf(call, browser.browser);
       const isAnywhere = call.tenantId === undefined;
-      const shown = await passkeys.show(asked, { holder, site, assertion, isAnywhere }).catch((error: unknown) => {
-        if (!(error instanceof Failure) || error.code !== 'passkey_refused') throw error;
-        const { reason, userId, tenantId = asked.tenantId } = error.details;
-        return refuse({ ...asked, tenantId: tenantId as TenantId }, String(reason), userId as UserId | undefined);
-      });
+      const shown = await passkeys
+        .show(asked, { holder, site, assertion, isAnywhere, challengeId })
+        .catch((error: unknown) => {
+          if (!(error instanceof Failure) || error.code !== 'passkey_refused') throw error;
+          const { reason, userId, tenantId = asked.tenantId } = error.details;
+          return refuse({ ...asked, tenantId: tenantId as TenantId }, String(reason), userId as UserId | undefined);
+        });
       const there: TenantCall = { ...asked, tenantId: shown.tenantId };
       const found = await accountOf(there, shown);
       const standing = await progress.standingOf(there, found, { amr: shown.amr, authTime: call.now }, browser);

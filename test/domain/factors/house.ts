@@ -90,5 +90,6 @@ export async function withPasskey(
   const [before, by] = [later(call, -60), { userId, sessionUid: 'enrolling' }];
   const options = await passkeys.registrationOptions(before, by, SITE);
   const attestation = authenticator.create(options);
-  return { ...authenticator, ...(await passkeys.register(before, by, { site: SITE, attestation })) };
+  const { factor, backupCodes } = await passkeys.register(before, by, { site: SITE, attestation });
+  return { ...authenticator, factorId: factor.id, backupCodes };
 }

@@ -57,17 +57,17 @@ describe('passkeys', () => {
       const tenant = await aTenant();
       const ann = await aUser(tenant);
       const authenticator = anAuthenticator({ origin: SITE.origin, synced: true, alg: 'EdDSA' });
-      const { factorId, backupCodes } = await registering(tenant, session(ann), { authenticator, name: ' Blue key ' });
+      const { factor, backupCodes } = await registering(tenant, session(ann), { authenticator, name: ' Blue key ' });
       const [credential] = authenticator.credentials;
 
-      expect(await rowOf(tenant, factorId)).to.deep.include({
+      expect(await rowOf(tenant, factor.id)).to.deep.include({
         ...{ user_id: ann, kind: 'webauthn', status: 'active', name: 'Blue key', rp_id: 'id.test', sign_count: '0' },
         ...{ backup_eligible: true, backed_up: true, transports: ['internal'], flagged_at: null },
         ...{ credential_id: credential!.id, public_key: coseKey(credential!.publicKey) },
       });
       expect(backupCodes).to.have.length(10);
-      const [listed] = await factors.list(tenant, ann);
-      expect(listed).to.include({ kind: 'webauthn', name: 'Blue key', backedUp: true, flagged: false });
+      expect(factor).to.include({ kind: 'webauthn', name: 'Blue key', backedUp: true, flagged: false });
+      expect(await factors.list(tenant, ann)).to.deep.equal([factor]);
       expect((await registering(tenant, session(ann))).backupCodes, 'with the first only').to.equal(undefined);
       expect(await auditOf(tenant)).to.include('factor.enrolled');
     });
