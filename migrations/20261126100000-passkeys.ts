@@ -26,11 +26,11 @@ export async function up(knex: Knex): Promise<void> {
 
     -- The passkey with which a person wants to sign in: at one tenant, or, where none was named, at theirs.
     create function sign_in_passkey(t uuid, u uuid, c bytea)
-      returns table (tenant_id uuid, id uuid, user_id uuid, rp_id text, public_key bytea, sign_count bigint,
+      returns table (tenant_id uuid, id uuid, user_id uuid, name text, rp_id text, public_key bytea, sign_count bigint,
         backup_eligible boolean, flagged_at timestamptz) language plpgsql rows 1 as $$
     begin
       perform look_past_tenants(true);
-      return query select f.tenant_id, f.id, f.user_id, f.rp_id, f.public_key, f.sign_count, f.backup_eligible, f.flagged_at
+      return query select f.tenant_id, f.id, f.user_id, f.name, f.rp_id, f.public_key, f.sign_count, f.backup_eligible, f.flagged_at
         from factors f
         where (t is null or f.tenant_id = t) and f.user_id = u and f.credential_id = c and f.status = 'active';
       perform look_past_tenants(false);

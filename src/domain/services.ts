@@ -72,7 +72,7 @@ export function createServices(deps: ServiceDeps) {
   const apis = createApiService({ audit });
   const clients = createClientService({ audit, tenantKeys, grants: sessions, validateMetadata });
   const factors = createFactorService({ keys: tenantKeys, sessions, audit });
-  const passkeys = createPasskeyService({ keys: tenantKeys, factors, audit });
+  const passkeys = createPasskeyService({ keys: tenantKeys, factors, letters, audit });
   const codeThrottle = createCodeThrottle({ counters });
   const challenges = createChallengeService({ factors, passkeys, throttle: codeThrottle, audit });
   const signIn = createSignIn({

@@ -147,7 +147,7 @@ describe('passkeys at the forms of the pages', () => {
       await tenants.updateSettings(site.call, { mfa: { allowedFactors: ['webauthn'] } });
       const stuck = await aBrowser(node).signIn((await asking(site)).url, site.email);
       expect(alertOf(stuck)).to.equal(
-        'Your passkey belongs to another address of this organisation. Please sign in there.',
+        'Your passkey cannot be used at this address. Sign in where you added it, or ask your administrator.',
       );
       expect(stuck.html).not.to.include('Use my passkey');
     });

@@ -80,6 +80,36 @@ export const passkeyLogin = operation({
   },
 });
 
+export const webauthnSignals = operation({
+  method: 'GET',
+  path: '/api/v1/me/mfa/webauthn/signals',
+  summary: 'What a browser may be told of your passkeys',
+  description:
+    'For `signalAllAcceptedCredentials` and `signalCurrentUserDetails` (WebAuthn Level 3 §5.1.10), after a passkey was removed or your name has changed, so that the browser offers no passkey that is gone. Of the host to which the request goes.',
+  access: 'signed-in',
+  answers: {
+    200: z.object({
+      rpId: z.string(),
+      userId: z.string(),
+      allAcceptedCredentialIds: z.array(z.string()),
+      name: z.string(),
+      displayName: z.string(),
+    }),
+  },
+  failures: ['user_not_found'],
+  rate: [ME_RATE],
+  example: {
+    answer: {
+      ...{ rpId: 'id.example.com', userId: 'AZoXzkUAcAGAAAAAAAAAAQ', allAcceptedCredentialIds: ['AZoXzkUA'] },
+      ...{ name: 'ann@example.com', displayName: 'Ann Lee' },
+    },
+  },
+  async handle({ call, browser, answer }, { passkeys }) {
+    const signal = await passkeys.signal(call, call.actor.userId, siteOf(browser.origin()));
+    return answer(200, signal);
+  },
+});
+
 export const webauthnRegisterOptions = operation({
   method: 'POST',
   path: '/api/v1/me/mfa/webauthn/register/options',

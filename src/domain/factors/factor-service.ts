@@ -224,11 +224,12 @@ export function createFactorService({ keys, sessions, audit }: FactorServiceDeps
         const others = has.filter((factor) => factor.id !== id);
         const kind = await store.remove(tx, by.userId, id);
         if (!kind) throw new Failure('factor_not_found', { factorId: id });
-        const suffices = others.some((factor) => owner.mfa.allowedFactors.includes(factor.kind));
+        const useful = others.filter(({ flagged }) => !flagged);
+        const suffices = useful.some((factor) => owner.mfa.allowedFactors.includes(factor.kind));
         const { roles } = await store.findHoldings(tx, by.userId, null);
         if (!suffices && isDemanded(owner.mfa, roles)) throw new Failure('factor_mandatory');
-        const opens = others.some((factor) => factor.kind === 'webauthn' && !factor.flagged);
-        if (kind === 'webauthn' && !owner.hasPassword && !opens) throw new Failure('passkey_last');
+        const opens = owner.hasPassword || useful.some((factor) => factor.kind === 'webauthn');
+        if (kind === 'webauthn' && !opens) throw new Failure('passkey_last');
         await devices.forgetAll(tx, by.userId);
         if (others.length === 0) await backupCodes.removeAll(tx, by.userId);
         await audit.record(tx, 'factor.removed', { target: `user:${by.userId}`, details: { factorId: id, kind } });

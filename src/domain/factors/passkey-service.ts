@@ -4,6 +4,7 @@ import { type ChallengeId, type FactorId, isUuid, newId, type TenantId, type Use
 import { LIMITS } from '../../kernel/limits.ts';
 import type { AuditService } from '../audit/audit-service.ts';
 import type { TenantKeyService } from '../keys/tenant-key-service.ts';
+import type { LetterService } from '../mail/letter-service.ts';
 import { authenticatorName } from './authenticator-name.ts';
 import { createCeremonies } from './ceremony.ts';
 import type { Factor } from './factor.ts';
@@ -24,6 +25,7 @@ import { readAssertion, readAttestation } from './webauthn-response.ts';
 export type PasskeyDeps = {
   keys: Pick<TenantKeyService, 'keyFor'>;
   factors: Pick<FactorService, 'admit' | 'assertAllowed' | 'codesForFirst'>;
+  letters: Pick<LetterService, 'toUser'>;
   audit: Pick<AuditService, 'record'>;
 };
 
@@ -47,7 +49,7 @@ export type Verdict = 'right' | 'copied' | 'used';
 export type PasskeySignal = {
   rpId: string;
   userId: string;
-  credentialIds: string[];
+  allAcceptedCredentialIds: string[];
   name: string;
   displayName: string;
 };
@@ -59,6 +61,11 @@ function userOf(handle: Buffer | undefined): UserId | undefined {
   const id = handle?.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
   return id !== undefined && isUuid(id) ? (id as UserId) : undefined;
 }
+
+/** When and where something was done, for the letter about it. */
+const deedOf = ({ now, origin }: TenantCall) => ({
+  ...{ at: now.toISOString(), ip: origin?.ip, userAgent: origin?.userAgent },
+});
 
 /**
  * How the use of a passkey is named (RFC 8176): `user`, since somebody was there; `swk` where its key goes from device to
@@ -73,7 +80,7 @@ function amrOf({ backupEligible }: { backupEligible: boolean }, { userVerified }
  * Passkeys and security keys: made by their owner, shown as a second factor, or instead of name and password. They are
  * found by tenant, owner and credential id, so a passkey of one tenant is unknown at another of the same host.
  */
-export function createPasskeyService({ keys, factors, audit }: PasskeyDeps) {
+export function createPasskeyService({ keys, factors, letters, audit }: PasskeyDeps) {
   const ceremonies = createCeremonies({ keys });
   const registering = (by: Changer, site: Site) =>
     ({ purpose: 'register', site, holder: holderOf(by).toString('base64url') }) as const;
@@ -90,13 +97,13 @@ export function createPasskeyService({ keys, factors, audit }: PasskeyDeps) {
     return admitted;
   }
 
-  /** Notes a use whose signature is right; where the counter went back, that there is a copy. */
-  async function note(tx: TenantCall, { id, userId, signCount }: store.Passkey, use: Use): Promise<Verdict> {
+  /** Notes a use whose signature is right; where the counter went back, that there is a copy, of which its owner hears. */
+  async function note(tx: TenantCall, { id, userId, name, signCount }: store.Passkey, use: Use): Promise<Verdict> {
     if (await store.noteUse(tx, id, use)) return 'right';
     if (await store.flag(tx, id)) {
       const details = { factorId: id, counter: use.signCount, before: signCount };
       await audit.record(tx, 'factor.copied', { target: `user:${userId}`, details });
-      // The letter to the owner belongs here: "a copy of your passkey was noticed".
+      await letters.toUser(tx, userId, 'passkey-copied', { ...deedOf(tx), name });
     }
     return 'copied';
   }
@@ -154,6 +161,7 @@ export function createPasskeyService({ keys, factors, audit }: PasskeyDeps) {
         if (!added) throw new Failure('passkey_taken');
         const details = { factorId: id, kind: 'webauthn', backedUp: made.backedUp, aaguid: made.aaguid };
         await audit.record(tx, 'factor.enrolled', { target: `user:${by.userId}`, details });
+        await letters.toUser(tx, by.userId, 'factor-added', { ...deedOf(tx), factor: 'webauthn' });
         const backupCodes = await factors.codesForFirst(tx, by.userId, admitted);
         const factor = {
           id,
@@ -256,13 +264,18 @@ export function createPasskeyService({ keys, factors, audit }: PasskeyDeps) {
     isUnknown: async (call: OperatorCall, site: Site, assertion: unknown): Promise<boolean> =>
       !(await store.isKnown(call, site.rpId, readAssertion(assertion).credentialId)),
 
-    /** What browsers may be told when a passkey, or its owner's name, has changed. Undefined for nobody. */
-    async signal(call: TenantCall, userId: UserId, site: Site): Promise<PasskeySignal | undefined> {
+    /**
+     * What browsers may be told when a passkey is gone, or its owner's name has changed.
+     *
+     * @throws Failure `user_not_found`
+     */
+    async signal(call: TenantCall, userId: UserId, site: Site): Promise<PasskeySignal> {
       return inTransaction(call, async (tx) => {
         const names = await store.findNames(tx, userId);
+        if (!names) throw new Failure('user_not_found', { userId });
         const known = await store.listKnown(tx, userId, site.rpId);
-        const credentialIds = known.map(({ credentialId }) => credentialId.toString('base64url'));
-        return names && { rpId: site.rpId, userId: handleOf(userId).toString('base64url'), credentialIds, ...names };
+        const allAcceptedCredentialIds = known.map(({ credentialId }) => credentialId.toString('base64url'));
+        return { rpId: site.rpId, userId: handleOf(userId).toString('base64url'), allAcceptedCredentialIds, ...names };
       });
     },
 

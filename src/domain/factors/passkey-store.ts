@@ -8,6 +8,7 @@ export type Passkey = {
   tenantId: TenantId;
   id: FactorId;
   userId: UserId;
+  name: string | undefined;
   rpId: string;
   publicKey: Buffer;
   signCount: number;
@@ -20,6 +21,7 @@ type Row = {
   tenant_id: TenantId;
   id: FactorId;
   user_id: UserId;
+  name: string | null;
   rp_id: string;
   public_key: Buffer;
   sign_count: string;
@@ -34,7 +36,7 @@ export async function find(
   credentialId: Buffer,
 ): Promise<Passkey | undefined> {
   const { rows } = await db.raw<{ rows: Row[] }>(
-    `select tenant_id, id, user_id, rp_id, public_key, sign_count, backup_eligible, flagged_at
+    `select tenant_id, id, user_id, name, rp_id, public_key, sign_count, backup_eligible, flagged_at
      from sign_in_passkey(?, ?, ?)`,
     [tenantId ?? null, userId, credentialId],
   );
@@ -44,6 +46,7 @@ export async function find(
       tenantId: row.tenant_id,
       id: row.id,
       userId: row.user_id,
+      name: row.name ?? undefined,
       rpId: row.rp_id,
       publicKey: row.public_key,
       signCount: Number(row.sign_count),

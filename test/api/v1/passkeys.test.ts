@@ -42,12 +42,19 @@ describe('v1 passkeys', () => {
     const listed = await ann.as('GET', '/api/v1/me/mfa');
     expect(listed.body.data.map(({ id }: { id: string }) => id)).to.deep.equal([added.body.id]);
 
+    const signals = () => ann.as('GET', '/api/v1/me/mfa/webauthn/signals');
+    expect((await signals()).body.allAcceptedCredentialIds).to.have.length(1);
     const path = `/api/v1/me/mfa/${added.body.id}`;
     const renamed = await ann.as('PATCH', path, { body: { name: 'Desk' } });
     expect([renamed.status, renamed.body.name]).to.deep.equal([200, 'Desk']);
     for (const name of ['', 'x'.repeat(LIMITS.nameChars + 1), '\u202e'])
       expect((await ann.as('PATCH', path, { body: { name } })).status).to.equal(400);
     expect((await ann.as('DELETE', path)).status).to.equal(204);
+    expect((await signals()).body).to.deep.include({
+      rpId: '127.0.0.1',
+      allAcceptedCredentialIds: [],
+      name: ann.site.email,
+    });
     const gone = await ann.as('PATCH', path, { body: { name: 'Desk' } });
     expect([gone.status, gone.body.error]).to.deep.equal([404, 'IDENT_FACTOR_NOT_FOUND']);
   });

@@ -4,6 +4,8 @@ import { createCodeThrottle } from '../../../src/domain/factors/code-throttle.ts
 import { createFactorService } from '../../../src/domain/factors/factor-service.ts';
 import { createPasskeyService } from '../../../src/domain/factors/passkey-service.ts';
 import { siteOf } from '../../../src/domain/factors/webauthn.ts';
+import type { Letter } from '../../../src/domain/mail/letter.ts';
+import { createLetterService } from '../../../src/domain/mail/letter-service.ts';
 import type { SessionProof } from '../../../src/domain/sessions/session.ts';
 import { inTransaction, type TenantCall } from '../../../src/kernel/call.ts';
 import { Failure } from '../../../src/kernel/failure.ts';
@@ -15,6 +17,7 @@ import { rooms } from '../../support/rooms.ts';
 /** The room of factors and its challenges. What a session has proven is as `proof` says. */
 export function factorRooms(proof: Partial<SessionProof> = {}, more: Partial<ChallengeDeps> = {}) {
   const { audit, tenantKeys } = rooms();
+  const letters = createLetterService({ keys: tenantKeys });
   const sessions = {
     proofOf: async ({ now }: TenantCall): Promise<SessionProof> => ({
       userId: '' as UserId,
@@ -26,7 +29,7 @@ export function factorRooms(proof: Partial<SessionProof> = {}, more: Partial<Cha
   };
   const factors = createFactorService({ keys: tenantKeys, sessions, audit });
   const throttle = createCodeThrottle({ counters: counters() });
-  const passkeys = createPasskeyService({ keys: tenantKeys, factors, audit });
+  const passkeys = createPasskeyService({ keys: tenantKeys, factors, letters, audit });
   return { factors, passkeys, challenges: createChallengeService({ factors, passkeys, throttle, audit, ...more }) };
 }
 
@@ -92,4 +95,11 @@ export async function withPasskey(
   const attestation = authenticator.create(options);
   const { factor, backupCodes } = await passkeys.register(before, by, { site: SITE, attestation });
   return { ...authenticator, factorId: factor.id, backupCodes };
+}
+
+/** The letters that a tenant has put down, the oldest first. */
+export async function lettersOf(call: TenantCall): Promise<Letter[]> {
+  const { open } = createLetterService({ keys: rooms().tenantKeys });
+  const rows = await call.db('outbox').where({ tenant_id: call.tenantId, kind: 'mail' }).orderBy('id');
+  return Promise.all(rows.map((row) => open(call, row)));
 }

@@ -7,7 +7,7 @@ import { LIMITS } from '../../../src/kernel/limits.ts';
 import { anAuthenticator, coseKey, type Twist } from '../../support/authenticator.ts';
 import { whileUncommitted } from '../../support/race.ts';
 import { aTenant, aUser, auditOf, rooms } from '../../support/rooms.ts';
-import { factorRooms, later, refusalOf, SITE, storedIn, withPasskey } from './house.ts';
+import { factorRooms, later, lettersOf, refusalOf, SITE, storedIn, withPasskey } from './house.ts';
 
 describe('passkeys', () => {
   let { passkeys, factors } = {} as ReturnType<typeof factorRooms>;
@@ -70,6 +70,9 @@ describe('passkeys', () => {
       expect(await factors.list(tenant, ann)).to.deep.equal([factor]);
       expect((await registering(tenant, session(ann))).backupCodes, 'with the first only').to.equal(undefined);
       expect(await auditOf(tenant)).to.include('factor.enrolled');
+      const [told] = await lettersOf(tenant);
+      expect(told).to.deep.include({ template: 'factor-added' });
+      expect(told?.values).to.deep.include({ factor: 'webauthn' });
     });
 
     it('names it after a well-known authenticator, where its owner gives no name', async () => {
@@ -193,9 +196,9 @@ describe('passkeys', () => {
       expect(await passkeys.signal(tenant, ann, SITE)).to.deep.equal({
         ...{ rpId: 'id.test', name: 'ann@example.com', displayName: 'ann@example.com' },
         userId: credential!.userHandle.toString('base64url'),
-        credentialIds: [credential!.id.toString('base64url')],
+        allAcceptedCredentialIds: [credential!.id.toString('base64url')],
       });
-      expect(await passkeys.signal(tenant, newId(), SITE)).to.equal(undefined);
+      expect(await refusalOf(passkeys.signal(tenant, newId(), SITE))).to.equal('user_not_found');
     });
 
     it('is refused for the last one of a person without a password', async () => {
@@ -208,7 +211,7 @@ describe('passkeys', () => {
       expect(await remove(two.factorId)).to.equal('done');
     });
 
-    it('does not count one that was copied as another way in', async () => {
+    it('does not count one that was copied as another way in, nor as a factor that is left', async () => {
       const tenant = await aTenant();
       const ann = await aUser(tenant);
       const [one, two] = [await withPasskey(tenant, ann), await withPasskey(tenant, ann)];
@@ -216,6 +219,8 @@ describe('passkeys', () => {
         db('factors').where({ tenant_id: tenantId, id: one.factorId }).update({ flagged_at: tenant.now }),
       );
       expect(await refusalOf(factors.remove(tenant, session(ann), two.factorId))).to.equal('passkey_last');
+      await rooms().tenants.updateSettings(tenant, { mfa: { mode: 'required' } });
+      expect(await refusalOf(factors.remove(tenant, session(ann), two.factorId))).to.equal('factor_mandatory');
     });
   });
 });

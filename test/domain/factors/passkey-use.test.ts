@@ -6,7 +6,7 @@ import type { FactorId, UserId } from '../../../src/kernel/ids.ts';
 import { type Authenticator, anAuthenticator, type Twist } from '../../support/authenticator.ts';
 import { whileUncommitted } from '../../support/race.ts';
 import { aTenant, aUser, auditOf } from '../../support/rooms.ts';
-import { factorRooms, later, SITE, storedIn, withPasskey } from './house.ts';
+import { factorRooms, later, lettersOf, SITE, storedIn, withPasskey } from './house.ts';
 
 describe('a passkey as a way in', () => {
   let { passkeys, factors } = {} as ReturnType<typeof factorRooms>;
@@ -143,6 +143,9 @@ describe('a passkey as a way in', () => {
     expect((await factors.list(tenant, ann))[0]).to.include({ flagged: true });
     expect((await auditOf(tenant)).filter((action) => action === 'factor.copied')).to.have.length(1);
     expect(await passkeys.has(tenant, ann, SITE)).to.equal(false);
+    const told = (await lettersOf(tenant)).filter(({ template }) => template === 'passkey-copied');
+    expect(told, 'the owner hears of it once').to.have.length(1);
+    expect(told[0]?.values).to.deep.equal({ at: tenant.now.toISOString() });
   });
 
   it('believes no counter before the signature', async () => {

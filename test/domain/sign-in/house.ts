@@ -55,7 +55,7 @@ export function aHouse({ hasher = {}, fetchText }: { hasher?: Partial<HasherSett
   };
   const sessions = createSessionService({ audit });
   const factors = createFactorService({ keys, sessions, audit });
-  const passkeys = createPasskeyService({ keys, factors, audit });
+  const passkeys = createPasskeyService({ keys, factors, letters: createLetterService({ keys }), audit });
   const codeThrottle = createCodeThrottle({ counters: counters() });
   const challenges = createChallengeService({ factors, passkeys, throttle: codeThrottle, audit });
   const signIn = createSignIn({
