@@ -55,3 +55,17 @@ export function optionsIn({ html }: { html: string }): never {
   if (text === undefined) throw new Error('the page has no passkey button');
   return JSON.parse(text.replaceAll('&#34;', '"').replaceAll('&amp;', '&')) as never;
 }
+
+/** Adds a passkey for whoever `as` speaks for; the device that has it. */
+export async function enrolPasskey(as: Send, { issuer }: Pick<Site, 'issuer'>): Promise<Authenticator> {
+  const authenticator = deviceAt(issuer);
+  const { body: options } = await as('POST', '/api/v1/me/mfa/webauthn/register/options');
+  const response = authenticator.create(options);
+  const added = await as('POST', '/api/v1/me/mfa/webauthn/register', { body: { response } });
+  expect(added.status, added.text).to.equal(201);
+  return authenticator;
+}
+
+/** A device on a page at the address to which tests send requests of JSON. */
+export const deviceAt = (issuer: string): Authenticator =>
+  anAuthenticator({ origin: `http://127.0.0.1:${new URL(issuer).port}` });

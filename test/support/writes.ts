@@ -1,4 +1,4 @@
-import { codeOf, enrolTotp } from './factors.ts';
+import { codeOf, deviceAt, enrolPasskey, enrolTotp } from './factors.ts';
 import { PASSWORD } from './node.ts';
 import type { SignedIn } from './v1.ts';
 
@@ -57,6 +57,38 @@ export const WRITES: Record<string, Record<string, Maker>> = {
         return { body: { challengeId, factor: 'totp', code: await codeOf(secret) } };
       },
       leaves: ['sign_in.succeeded'],
+    },
+    // Asking for what a passkey is to sign writes nothing: the challenge carries its own proof.
+    mfaWebauthnOptions: {
+      make: async ({ as, site }) => {
+        await enrolPasskey(as, site);
+        const login = await as('POST', '/api/v1/auth/login', { body: { email: site.email, password: PASSWORD } });
+        return { body: { challengeId: login.body.challengeId } };
+      },
+      leaves: [],
+    },
+    passkeyOptions: { make: () => ({ body: {} }), leaves: [] },
+    passkeyLogin: {
+      make: async ({ as, site }) => {
+        const authenticator = await enrolPasskey(as, site);
+        const { challengeId, options } = (await as('POST', '/api/v1/auth/passkey/options')).body;
+        return { body: { challengeId, assertion: authenticator.get(options) } };
+      },
+      leaves: ['sign_in.succeeded'],
+    },
+    webauthnRegisterOptions: { make: nothing, leaves: [] },
+    webauthnRegister: {
+      make: async ({ as, site }) => {
+        const { body: options } = await as('POST', '/api/v1/me/mfa/webauthn/register/options');
+        return { body: { response: deviceAt(site.issuer).create(options) } };
+      },
+      leaves: ['factor.enrolled'],
+    },
+    renameFactor: {
+      make: async ({ as }) => ({
+        ...{ params: { factorId: (await enrolTotp(as)).factorId }, body: { name: 'My phone' } },
+      }),
+      leaves: ['factor.renamed'],
     },
     backupCodes: {
       make: async ({ as }) => {
