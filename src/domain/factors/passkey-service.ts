@@ -123,7 +123,7 @@ export function createPasskeyService({ keys, factors, letters, audit }: PasskeyD
       const { challenge } = await ceremonies.begin(call, registering(by, site));
       const { owner, exclude } = await inTransaction(call, async (tx) => {
         const admitted = await admit(tx, by);
-        return { owner: admitted.owner, exclude: await store.listKnown(tx, by.userId, site.rpId, { all: true }) };
+        return { owner: admitted.owner, exclude: await store.listKnown(tx, by.userId, site.rpId) };
       });
       const user = { handle: handleOf(by.userId), name: owner.email, displayName: owner.displayName };
       return creationOptions(site, { challenge, rpName: owner.tenantName, user, exclude });
@@ -278,10 +278,6 @@ export function createPasskeyService({ keys, factors, letters, audit }: PasskeyD
         return { rpId: site.rpId, userId: handleOf(userId).toString('base64url'), allAcceptedCredentialIds, ...names };
       });
     },
-
-    /** Whether a person can show a passkey at this site. */
-    has: async (call: TenantCall, userId: UserId, site: Site): Promise<boolean> =>
-      (await inTransaction(call, (tx) => store.listKnown(tx, userId, site.rpId))).length > 0,
   };
 }
 

@@ -56,16 +56,15 @@ export async function find(
   );
 }
 
-/** A user's credentials of a site, the oldest first; those that prove nothing any more only for `all`. */
+/** A user's credentials of a site, the oldest first, without those that prove nothing any more. */
 export async function listKnown(
   { db, tenantId }: TenantCall,
   userId: UserId,
   rpId: string,
-  { all = false } = {},
 ): Promise<KnownCredential[]> {
   const rows: { credential_id: Buffer; transports: string[] | null }[] = await db('factors')
     .where({ tenant_id: tenantId, user_id: userId, kind: 'webauthn', status: 'active', rp_id: rpId })
-    .modify((query) => void (all || query.whereNull('flagged_at')))
+    .whereNull('flagged_at')
     .orderBy('id')
     .select('credential_id', 'transports');
   return rows.map((row) => ({ credentialId: row.credential_id, transports: row.transports ?? [] }));

@@ -2,11 +2,11 @@ import { expect } from 'chai';
 import type { Changer } from '../../../src/domain/factors/factor-service.ts';
 import { siteOf } from '../../../src/domain/factors/webauthn.ts';
 import { inTransaction, type TenantCall } from '../../../src/kernel/call.ts';
-import type { FactorId, UserId } from '../../../src/kernel/ids.ts';
+import { type ChallengeId, type FactorId, newId, type UserId } from '../../../src/kernel/ids.ts';
 import { type Authenticator, anAuthenticator, type Twist } from '../../support/authenticator.ts';
 import { whileUncommitted } from '../../support/race.ts';
 import { aTenant, aUser, auditOf } from '../../support/rooms.ts';
-import { factorRooms, later, lettersOf, SITE, storedIn, withPasskey } from './house.ts';
+import { factorRooms, later, lettersOf, refusalOf, SITE, storedIn, withPasskey } from './house.ts';
 
 describe('a passkey as a way in', () => {
   let { passkeys, factors } = {} as ReturnType<typeof factorRooms>;
@@ -142,7 +142,10 @@ describe('a passkey as a way in', () => {
     expect(await whyNot(use(9)), 'also a counter that has gone on').to.equal('copied_passkey');
     expect((await factors.list(tenant, ann))[0]).to.include({ flagged: true });
     expect((await auditOf(tenant)).filter((action) => action === 'factor.copied')).to.have.length(1);
-    expect(await passkeys.has(tenant, ann, SITE)).to.equal(false);
+    const asked = { challengeId: newId<ChallengeId>(), userId: ann, site: SITE };
+    expect(await refusalOf(passkeys.factorOptions(tenant, asked))).to.equal('factor_not_allowed');
+    const anew = await passkeys.registrationOptions(tenant, session(ann), SITE);
+    expect(anew.excludeCredentials, 'the device can make another').to.deep.equal([]);
     const told = (await lettersOf(tenant)).filter(({ template }) => template === 'passkey-copied');
     expect(told, 'the owner hears of it once').to.have.length(1);
     expect(told[0]?.values).to.deep.equal({ at: tenant.now.toISOString() });
