@@ -56,6 +56,10 @@ const settings = z
       .partial()
       .describe('Second factors: who must have one, which ones, and how long a browser is remembered.'),
     registration: z.strictObject({ selfService: z.boolean(), dynamicClients: z.boolean() }).partial(),
+    profile: z
+      .strictObject({ ownUsername: z.boolean() })
+      .partial()
+      .describe('Whether people choose their user name themselves; the administrators do unless told.'),
     smtp: z
       .strictObject({
         host: text(LIMITS.domainChars),

@@ -10,6 +10,8 @@ import { createChallengeService } from './factors/challenge-service.ts';
 import { createCodeThrottle } from './factors/code-throttle.ts';
 import { createFactorService } from './factors/factor-service.ts';
 import { createPasskeyService } from './factors/passkey-service.ts';
+import { createRememberedDeviceService } from './factors/remembered-device-service.ts';
+import { createGrantService } from './grants/grant-service.ts';
 import { createIdempotencyService } from './idempotency/idempotency-service.ts';
 import { createSigningKeyService } from './keys/signing-key-service.ts';
 import { createTenantKeyService, type TenantKeyService } from './keys/tenant-key-service.ts';
@@ -99,9 +101,11 @@ export function createServices(deps: ServiceDeps) {
     platformTenant,
   });
   const people = { access, tenants, sessions, passwords, users, apis, clients, letters };
-  const ways = { factors, passkeys, challenges, signIn };
+  const rememberedDevices = createRememberedDeviceService({ devices, audit });
+  const ways = { factors, passkeys, challenges, signIn, rememberedDevices };
+  const grants = createGrantService({ audit });
   const idempotency = createIdempotencyService({ keys: tenantKeys, platformTenant });
-  const rooms = { audit, tenantKeys, signingKeys, idempotency, ...people, ...ways, ...forgotten };
+  const rooms = { audit, tenantKeys, signingKeys, idempotency, grants, ...people, ...ways, ...forgotten };
   return { ...rooms, blueprint: createBlueprintService({ ...rooms, passwordTransfer: createPasswordTransfer() }) };
 }
 

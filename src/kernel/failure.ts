@@ -57,6 +57,7 @@ export const FAILURES = {
   refresh_invalid: 'The refresh token is not valid.',
   refresh_replay: 'The refresh token was used before. Its session has ended.',
   session_not_found: 'There is no such session.',
+  device_not_found: 'There is no such device.',
   token_invalid: 'The link or code is not valid, or not any more.',
   // Access
   role_not_found: 'There is no such role.',
@@ -67,6 +68,7 @@ export const FAILURES = {
   client_not_found: 'There is no such client.',
   client_taken: 'There is already a client of this id.',
   client_invalid: 'The client metadata is not valid.',
+  grant_not_found: 'Nothing is allowed to this application.',
   api_not_found: 'There is no such API.',
   api_taken: 'There is already an API of this identifier.',
   // Tenants as code

@@ -119,6 +119,7 @@ export const LIMITS = {
   // OAuth
   accessTokenChars: 8_192,
   registeredClients: 1_000,
+  grantedClients: 200,
   refreshChainSeconds: 30 * 86_400,
   codeVerifierGuesses: 5,
   userCodeGuesses: 5,

@@ -184,6 +184,7 @@ export const PROOFS: Record<string, Proof> = {
   accessTokenChars: sizes('oidc/jwt-tokens.ts'),
   clockSkewSeconds: file('oidc/token-verification.test.ts', 'times that are not whole seconds, or not now'),
   jwtLifeSeconds: file('oidc/token-verification.test.ts', 'times that are not whole seconds, or not now'),
+  grantedClients: file('domain/grants/grant-service.test.ts'),
   registeredClients: file('oidc/dynamic-registration.test.ts'),
   initialAccessTokenSeconds: sizes('oidc/registration-token.ts'),
   registrationTokenSeconds: sizes('oidc/provider.ts'),

@@ -153,6 +153,7 @@ const FAILURES_OF_V1: Record<FailureCode, Dress> = {
   refresh_invalid: plain(401, 'TOKEN_INVALID'),
   refresh_replay: plain(401, 'REFRESH_REPLAY'),
   session_not_found: plain(404, 'SESSION_NOT_FOUND'),
+  device_not_found: plain(404, 'DEVICE_NOT_FOUND'),
   token_invalid: plain(401, 'TOKEN_INVALID'),
 
   role_not_found: plain(404, 'ROLE_NOT_FOUND'),
@@ -163,6 +164,7 @@ const FAILURES_OF_V1: Record<FailureCode, Dress> = {
   client_not_found: plain(404, 'CLIENT_NOT_FOUND'),
   client_taken: plain(409, 'CLIENT_DUPLICATE'),
   client_invalid: plain(422, 'CLIENT_INVALID'),
+  grant_not_found: plain(404, 'GRANT_NOT_FOUND'),
   api_not_found: plain(404, 'API_NOT_FOUND'),
   api_taken: plain(409, 'API_DUPLICATE'),
 

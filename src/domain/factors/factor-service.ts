@@ -105,6 +105,15 @@ export function createFactorService({ keys, sessions, audit }: FactorServiceDeps
     assertAllowed,
     codesForFirst,
 
+    /**
+     * Whether a person may change their factors now, before they are asked anything.
+     *
+     * @throws Failure `reauthentication_required`, `user_not_found`
+     */
+    async assertMayChange(call: TenantCall, by: Changer): Promise<void> {
+      await inTransaction(call, (tx) => admit(tx, by));
+    },
+
     /** The factors a person has, the oldest first. */
     list: (call: TenantCall, userId: UserId): Promise<Factor[]> =>
       inTransaction(call, (tx) => store.listActive(tx, userId)),

@@ -23,6 +23,23 @@ export async function remember(
     .delete();
 }
 
-export async function forgetAll({ db, tenantId }: TenantCall, userId: UserId): Promise<void> {
-  await db('remembered_devices').where({ tenant_id: tenantId, user_id: userId }).delete();
+export type RememberedRow = { device: Buffer; user_agent: string | null; created_at: Date; expires_at: Date };
+
+/** The browsers that are remembered now, the latest first. */
+export async function listOf({ db, tenantId, now }: TenantCall, userId: UserId): Promise<RememberedRow[]> {
+  return db('remembered_devices')
+    .where({ tenant_id: tenantId, user_id: userId })
+    .andWhere('expires_at', '>', now)
+    .orderBy([{ column: 'created_at', order: 'desc' }, 'device'])
+    .select('device', 'user_agent', 'created_at', 'expires_at');
+}
+
+/** Forgets one browser; false: it was not remembered. */
+export async function forget({ db, tenantId }: TenantCall, userId: UserId, device: Buffer): Promise<boolean> {
+  return (await db('remembered_devices').where({ tenant_id: tenantId, user_id: userId, device }).delete()) === 1;
+}
+
+/** Forgets every browser of a person. @returns how many there were */
+export async function forgetAll({ db, tenantId }: TenantCall, userId: UserId): Promise<number> {
+  return db('remembered_devices').where({ tenant_id: tenantId, user_id: userId }).delete();
 }

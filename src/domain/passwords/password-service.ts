@@ -31,6 +31,13 @@ export type PasswordServiceDeps = {
 /** A password that may be set: it met the policy and is hashed. Good for the user it was made for. */
 export type ReadyPassword = { readonly userId: UserId; readonly stored: StoredHash };
 
+export type PasswordChange = {
+  current: string;
+  next: string;
+  deviceCookie?: string | undefined;
+  keepSessions?: boolean;
+};
+
 /** The passwords of users. Plain ones are hashed and forgotten; hashes never leave this room but for sign-in. */
 export function createPasswordService({
   hasher,
@@ -168,13 +175,14 @@ export function createPasswordService({
      * current ones count as wrong logins do.
      *
      * @param deviceCookie the browser's, so that strangers who guess cannot keep the owner from it
+     * @param keepSessions whether the person wishes to stay signed in elsewhere
      * @throws Failure `invalid_credentials` when the current one is wrong, `rate_limited` after too many such,
      *   `conflict` when it was changed at the same moment, and what `prepare` throws
      */
     async change(
       call: TenantCall,
       userId: UserId,
-      { current, next, deviceCookie }: { current: string; next: string; deviceCookie?: string | undefined },
+      { current, next, deviceCookie, keepSessions = false }: PasswordChange,
     ): Promise<void> {
       assertPassword(current, 'currentPassword');
       assertPassword(next, 'newPassword');
@@ -201,6 +209,7 @@ export function createPasswordService({
       const stored = await hasher.hash(next);
       await inTransaction(call, async (tx) => {
         if (!(await swap(tx, userId, subject, stored))) throw new Failure('conflict', { userId });
+        if (keepSessions) return;
         const { actor } = tx;
         const own = actor.kind === 'user' && actor.userId === userId ? actor.sessionUid : undefined;
         await sessions.endAll(tx, userId, 'password_changed', own);

@@ -59,6 +59,10 @@ export type TenantSettings = {
     rememberDeviceDays: number;
   };
   registration: { selfService: boolean; dynamicClients: boolean };
+  profile: {
+    /** Whether people choose and change their user name themselves. */
+    ownUsername: boolean;
+  };
   /** The tenant's own mail server; the house's sends its letters when `host` is not set. */
   smtp: {
     host?: string;
@@ -97,6 +101,7 @@ export const DEFAULT_SETTINGS: TenantSettings = {
   sessions: { idleSeconds: 7 * 86_400, absoluteSeconds: 30 * 86_400 },
   mfa: { mode: 'optional', roles: [], allowedFactors: FACTOR_KINDS, rememberDeviceDays: 0 },
   registration: { selfService: false, dynamicClients: false },
+  profile: { ownUsername: false },
   smtp: {},
   claims: { conformIdTokenClaims: true },
 };
@@ -188,6 +193,7 @@ const RULES: Record<Leaf<TenantSettings>, Rule> = {
   'mfa.rememberDeviceDays': whole(0, 90),
   'registration.selfService': flag,
   'registration.dynamicClients': flag,
+  'profile.ownUsername': flag,
   'smtp.host': text((value) => canonicalDomain(value) ?? (parseAddress(value) && value)),
   'smtp.port': (value) => whole(1_024, 65_535)(value) ?? oneOf(...MAIL_PORTS)(value),
   'smtp.secure': flag,

@@ -4,6 +4,7 @@ import type { UserId } from '../../kernel/ids.ts';
 import { LIMITS } from '../../kernel/limits.ts';
 import { canonicalLocale, canonicalTimezone, plainName } from '../../kernel/text.ts';
 import { versionOf } from '../../kernel/version.ts';
+import type { TenantSettings } from '../tenants/settings.ts';
 
 /** `pending`: invited or not yet verified, cannot sign in. `deactivated` is final. */
 export type UserStatus = 'pending' | 'active' | 'suspended' | 'deactivated';
@@ -128,6 +129,16 @@ export function checkedUser(draft: UserDraft): UserValues {
     timezone: profile.timezone ?? null,
     status: draft.status ?? 'active',
   };
+}
+
+/**
+ * What a person may say of themselves in their tenant.
+ *
+ * @throws Failure `forbidden` for a user name where the tenant gives it
+ */
+export function ownProfile(profile: Profile, { ownUsername }: TenantSettings['profile']): Profile {
+  if (profile.username !== undefined && !ownUsername) throw new Failure('forbidden', { field: 'username' });
+  return profile;
 }
 
 function nameOf(field: string, raw: string | null): string | null {

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { checkedUser, identifierOf } from '../../../src/domain/users/user.ts';
+import { checkedUser, identifierOf, ownProfile } from '../../../src/domain/users/user.ts';
 import { Failure } from '../../../src/kernel/failure.ts';
 
 const refusalOf = (draft: object): unknown => {
@@ -68,6 +68,14 @@ describe('what is said of a user', () => {
 
   it('calls no phone verified that is not there', () => {
     expect(checkedUser({ email: 'ann@example.com', phoneVerified: true }).phoneVerified).to.equal(false);
+  });
+});
+
+describe('what a person says of themselves', () => {
+  it('has a user name only where the tenant leaves it to them', () => {
+    expect(() => ownProfile({ username: null }, { ownUsername: false })).to.throw(Failure, /not allowed/i);
+    expect(ownProfile({ username: 'ann' }, { ownUsername: true })).to.deep.equal({ username: 'ann' });
+    expect(ownProfile({ firstName: 'Ann' }, { ownUsername: false })).to.deep.equal({ firstName: 'Ann' });
   });
 });
 
