@@ -7,8 +7,8 @@ export type Cookie = {
   value: string;
   path: string;
   sameSite: 'Strict' | 'Lax';
-  /** Seconds; 0 takes the cookie away. */
-  maxAge: number;
+  /** Seconds; 0 takes the cookie away. Absent: it goes with the browser. */
+  maxAge?: number;
   secure: boolean;
 };
 
@@ -27,6 +27,7 @@ export function cookieOf(ctx: Context, name: string): string | undefined {
 /** Adds a Set-Cookie to the answer (RFC 6265bis §4.1). A value that would need quoting is a bug and throws. */
 export function setCookie(ctx: Context, { name, value, path, sameSite, maxAge, secure }: Cookie): void {
   if (!/^[\w.~!*/+=-]*$/.test(value)) throw new TypeError(`the value of ${name} is no cookie value`);
-  const parts = [`${name}=${value}`, `Path=${path}`, `Max-Age=${maxAge}`, 'HttpOnly', `SameSite=${sameSite}`];
+  const age = maxAge === undefined ? [] : [`Max-Age=${maxAge}`];
+  const parts = [`${name}=${value}`, `Path=${path}`, ...age, 'HttpOnly', `SameSite=${sameSite}`];
   ctx.append('Set-Cookie', [...parts, ...(secure ? ['Secure'] : [])].join('; '));
 }

@@ -51,6 +51,8 @@ export const LIMITS = {
   signInCandidates: 5,
   signInTicketSeconds: 600,
   lastSignInMs: 60_000,
+  pageSignInSeconds: 3_600,
+  pageSessionSeconds: 3_600,
   deviceAccounts: 5,
   deviceSeconds: 365 * 86_400,
   deviceCookieChars: 1_024,

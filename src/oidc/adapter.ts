@@ -3,6 +3,7 @@ import type { Adapter, AdapterFactory, AdapterPayload } from 'oidc-provider';
 import type { DirectoryTenant } from '../domain/tenants/tenant-directory.ts';
 import type { ClientSource } from './client-source.ts';
 import { grantModelStore } from './grant-model-store.ts';
+import { housePagesAt } from './house-clients.ts';
 import { type RefreshSettings, refreshChainStore } from './refresh-chain-store.ts';
 import { sessionModelStore } from './session-model-store.ts';
 import { tokenModelStore } from './token-model-store.ts';
@@ -17,19 +18,20 @@ export type ClientRegistry = {
 export type AdapterOptions = {
   db: Knex;
   tenant: DirectoryTenant;
+  issuer: string;
   clients: ClientSource;
   registry: ClientRegistry;
   refresh: Omit<RefreshSettings, 'key'>;
 };
 
 /** The storage of one issuer: which model is kept where. The tenant is bound here, once; no model can reach another's. */
-export function adapterFactory({ db, tenant, clients, registry, refresh }: AdapterOptions): AdapterFactory {
+export function adapterFactory({ db, tenant, issuer, clients, registry, refresh }: AdapterOptions): AdapterFactory {
   const seal = tenant.keyFor('seal');
   const tokenKeys = { seal, userCode: tenant.keyFor('user-code') };
   return (model: string): Adapter => {
     switch (model) {
       case 'Client':
-        return clientAdapter({ db, tenant, clients, registry });
+        return clientAdapter({ db, tenant, issuer, clients, registry });
       case 'Grant':
         return grantModelStore(tenant.id);
       case 'Session':
@@ -52,11 +54,12 @@ export function adapterFactory({ db, tenant, clients, registry, refresh }: Adapt
   };
 }
 
-function clientAdapter({ db, tenant, clients, registry }: Omit<AdapterOptions, 'refresh'>): Adapter {
+function clientAdapter({ db, tenant, issuer, clients, registry }: Omit<AdapterOptions, 'refresh'>): Adapter {
+  const own = housePagesAt(issuer);
   const call = () => ({ db, actor: { kind: 'system', name: 'oidc' } as const, now: new Date() });
   return {
     ...unused('Client'),
-    find: (id) => clients.find(call(), tenant.id, id),
+    find: async (id) => own.get(id) ?? clients.find(call(), tenant.id, id),
     upsert: (_id, metadata) => registry.save(tenant, metadata),
     destroy: (id) => registry.remove(tenant, id),
   };

@@ -3,6 +3,7 @@ import { errors, type KoaContextWithOIDC } from 'oidc-provider';
 import { readForm } from '../http/form-body.ts';
 import { Failure } from '../kernel/failure.ts';
 import { LIMITS } from '../kernel/limits.ts';
+import { isHousePages } from './house-clients.ts';
 
 const ENDPOINTS = new Set(['/oauth/token', '/oauth/introspect', '/oauth/revoke', '/oauth/par', '/oauth/device']);
 const FORMS = new Set([...ENDPOINTS, '/device']);
@@ -22,6 +23,9 @@ export function guardRequests() {
     try {
       const form = await readForm(ctx);
       assertScope(form['scope']);
+      // The clients of our own pages are spoken for inside the process, where a request has no origin.
+      if (isHousePages(form['client_id']) && ctx.state['origin'] !== undefined)
+        return refuse(ctx as never, 400, 'the client is used inside of the house only', 'unauthorized_client');
       (ctx.request as { body?: unknown }).body = form;
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
@@ -38,8 +42,8 @@ function assertScope(scope: unknown): void {
     throw new errors.InvalidScope('scope is too long', '');
 }
 
-function refuse(ctx: KoaContextWithOIDC, status: number, description: string): void {
+function refuse(ctx: KoaContextWithOIDC, status: number, description: string, error = 'invalid_request'): void {
   ctx.status = status;
   ctx.set('cache-control', 'no-store');
-  ctx.body = { error: 'invalid_request', error_description: description };
+  ctx.body = { error, error_description: description };
 }

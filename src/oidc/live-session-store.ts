@@ -4,6 +4,14 @@ import type { TenantId, UserId } from '../kernel/ids.ts';
 
 const FIND = { name: 'live-session', text: 'select roles, permissions from live_session($1, $2, $3)' };
 
+// The grant is what the page was given: signing out of the pages alone takes it away, and leaves the session.
+const FIND_AT_PAGE = {
+  name: 'live-page',
+  text: `select roles, permissions from live_session($1, $2, $3)
+    where exists (select from oidc_grant
+      where tenant_id = $1 and id = $4 and account_id = $3 and client_id = $5 and expires_at > now())`,
+};
+
 export type LiveSession = { roles: string[]; permissions: string[] };
 
 /** What the user of a session may do now; undefined where session, user or tenant is no more. One prepared statement. */
@@ -12,5 +20,15 @@ export async function findLive(
   { tenantId, sessionUid, userId }: { tenantId: TenantId; sessionUid: string; userId: UserId },
 ): Promise<LiveSession | undefined> {
   const [alive] = await prepared<LiveSession>(db, FIND, [tenantId, sessionUid, userId]);
+  return alive;
+}
+
+/** The same for a page that a client of ours shows in that session; undefined where its grant is no more, too. */
+export async function findLiveAtPage(
+  { db }: OperatorCall,
+  about: { tenantId: TenantId; sessionUid: string; userId: UserId; grantId: string; clientId: string },
+): Promise<LiveSession | undefined> {
+  const { tenantId, sessionUid, userId, grantId, clientId } = about;
+  const [alive] = await prepared<LiveSession>(db, FIND_AT_PAGE, [tenantId, sessionUid, userId, grantId, clientId]);
   return alive;
 }

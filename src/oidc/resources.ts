@@ -1,6 +1,7 @@
 import { type Client, errors, type KoaContextWithOIDC, type ResourceServer } from 'oidc-provider';
 import type { DirectoryTenant } from '../domain/tenants/tenant-directory.ts';
 import { FIRST_PARTY_CLIENT } from './client-source.ts';
+import { isHousePages } from './house-clients.ts';
 
 /** Our own API of a tenant, as a resource (RFC 8707). */
 export const ownApi = (issuer: string) => `${issuer}/api`;
@@ -28,7 +29,7 @@ export function resourceServer(tenant: DirectoryTenant, issuer: string) {
 }
 
 function own(tenant: DirectoryTenant, issuer: string, client: Client): ResourceServer {
-  if (client.clientId !== FIRST_PARTY_CLIENT) throw new errors.InvalidTarget();
+  if (client.clientId !== FIRST_PARTY_CLIENT && !isHousePages(client.clientId)) throw new errors.InvalidTarget();
   return {
     scope: 'account',
     audience: ownApi(issuer),

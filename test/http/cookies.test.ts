@@ -42,6 +42,12 @@ describe('a cookie', () => {
     );
   });
 
+  it('goes with the browser where it has no age', () => {
+    const ctx = contextOf({});
+    setCookie(ctx, { name: 'gh', value: 'v', path: '/', sameSite: 'Lax', secure: false });
+    expect(ctx.res.getHeader('Set-Cookie')).to.equal('gh=v; Path=/; HttpOnly; SameSite=Lax');
+  });
+
   it('holds no value that could become another attribute', () => {
     for (const value of ['a;b', 'a b', 'a\r\nb', 'a,b', '"a"']) {
       expect(

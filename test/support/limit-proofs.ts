@@ -122,6 +122,8 @@ export const PROOFS: Record<string, Proof> = {
   // Sign-in
   identifierChars: { upTo: (n) => readIdentifier(x(n)) },
   signInCandidates: file('domain/sign-in/sign-in-service.test.ts', 'tries five tenants at most'),
+  pageSignInSeconds: file('oidc/page-sign-in.test.ts'),
+  pageSessionSeconds: file('oidc/page-session.test.ts'),
   lastSignInMs: file('domain/sign-in/sign-in-service.test.ts', 'once a minute at most'),
   deviceAccounts: file('domain/sign-in/device-cookie.test.ts'),
   deviceSeconds: file('domain/sign-in/device-cookie.test.ts'),

@@ -22,8 +22,8 @@ const KINDS: Record<ClientKind, KindRule> = {
   partner: { isPublic: false, grants: ['client_credentials'], mayUse: ['client_credentials', ...CODE] },
 };
 
-/** Clients that are ours and in no table. */
-const RESERVED = new Set(['gatehouse']);
+/** Names of clients that are ours and in no table. */
+const RESERVED = /^gatehouse(-|$)/i;
 
 const invalid = (field: string, problem: string): never => {
   throw new Failure('client_invalid', { field, problem });
@@ -33,7 +33,7 @@ const invalid = (field: string, problem: string): never => {
 export function checkedClient(draft: ClientDraft): ClientValues {
   if (!/^[!-~]{1,128}$/.test(draft.clientId) || draft.clientId.includes(':'))
     return invalid('clientId', 'must be 1 to 128 printable characters, no colon');
-  if (RESERVED.has(draft.clientId)) return invalid('clientId', 'is reserved');
+  if (RESERVED.test(draft.clientId)) return invalid('clientId', 'is reserved');
   const metadata = defaultMetadata(draft.kind, draft);
   return assertSound({
     clientId: draft.clientId,

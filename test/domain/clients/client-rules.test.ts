@@ -97,7 +97,7 @@ describe('a client is refused', () => {
   });
 
   it('when a value has no sound form', () => {
-    for (const clientId of ['', 'a b', 'a:b', 'é', 'x'.repeat(129), 'gatehouse'])
+    for (const clientId of ['', 'a b', 'a:b', 'é', 'x'.repeat(129), 'gatehouse', 'Gatehouse-account'])
       expect(refusalOf({ clientId }), clientId).to.equal('clientId');
     for (const name of ['', 'a\nb', ' a', 'x'.repeat(101)]) expect(refusalOf({ name })).to.equal('name');
     for (const origin of [
