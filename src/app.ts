@@ -1,6 +1,9 @@
 import './oidc/core-notices.ts';
 import { STATUS_CODES } from 'node:http';
 import Koa from 'koa';
+import compose from 'koa-compose';
+import { createEveryPage } from './account/every-page.ts';
+import { accountRoutes } from './account/routes.ts';
 import { createContracts } from './api/contracts.ts';
 import { serveDocs } from './api/docs.ts';
 import { type MountDeps, mountContracts } from './api/mount.ts';
@@ -68,7 +71,18 @@ export function createApp(house: House, options: AppOptions = {}) {
   // /t/:tenant/… and /: our pages, then the certified core
   const { signIn, sessions, challenges, passkeys } = services;
   const callOf = (ctx: Koa.Context) => visitorCall(house, ctx);
-  const ownPages = interactionRoutes({ page, callOf, signIn, sessions, challenges, passkeys });
+  const ownPages = compose([
+    // …/interaction/…
+    interactionRoutes({ page, callOf, signIn, sessions, challenges, passkeys }),
+    // …/account…
+    accountRoutes({
+      ...services,
+      page,
+      callOf,
+      pages: createEveryPage({ ...services, page, languages: texts.languages }),
+      limiter: limiterOf(house),
+    }),
+  ]);
   app.use(serveIssuers({ db, issuers: core.issuers, documents, errorPage: pages.error, pages: ownPages }));
   app.use(notFound(page));
   return { app, core, handler: documents.before(app.callback()) };
@@ -95,12 +109,17 @@ function knownHosts({ config, directory, changes, operator }: House): Koa.Middle
   return hosts.middleware;
 }
 
+/** Counts what people and programs ask for; nothing where a gateway does it. */
+const limiterOf = ({ config, counters, log }: House) =>
+  config.RATE_LIMITS ? createRateLimiter({ counters, log }) : undefined;
+
 /** What the operations of the JSON contracts work with. */
-function operationNeeds({ config, db, log, services, counters }: House, { tokens }: Core): MountDeps {
+function operationNeeds(house: House, { tokens }: Core): MountDeps {
+  const { config, db, log, services } = house;
   return {
     db,
     log,
-    limiter: config.RATE_LIMITS ? createRateLimiter({ counters, log }) : undefined,
+    limiter: limiterOf(house),
     services: { ...services, tokens },
     internal: networks(config.INTERNAL_ALLOWED_CIDRS),
     isSecure: config.PUBLIC_URL.startsWith('https:'),

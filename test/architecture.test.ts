@@ -40,6 +40,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   oidc: FACE,
   api: FACE,
   interactions: [...FACE, 'oidc'],
+  account: [...FACE, 'oidc'],
   saml: [...FACE, 'oidc'],
   console: [...FACE, 'oidc'],
   cli: [...FACE, 'oidc', 'api'],

@@ -6,6 +6,8 @@ import { VIEWS } from '../src/http/pages.ts';
 const pages = readdirSync('views').filter((file) => file.endsWith('.ejs'));
 const parts = readdirSync('views/parts').map((file) => `parts/${file}`);
 const textOf = (file: string) => readFileSync(`views/${file}`, 'utf8');
+const stylesheets = () =>
+  ['gatehouse.css', 'account.css'].map((file) => readFileSync(`views/assets/${file}`, 'utf8')).join('\n');
 const english = Object.keys(parseYaml(readFileSync('views/texts/en.yaml', 'utf8')) as object);
 
 for (const file of [...pages, ...parts]) {
@@ -57,12 +59,12 @@ describe('the views', () => {
   it('use every text there is', () => {
     const source = [...pages, ...parts].map(textOf).join('\n') + readFileSync('src/http/render.ts', 'utf8');
     const composed =
-      /^(scope|claim|problem|error\.\w+|device_done|new_password|language|factor\.(totp|backup_code|webauthn)|enrol_totp|enrol_passkey)\./;
+      /^(scope|claim|problem|error\.\w+|device_done|new_password|language|factor\.(totp|backup_code|webauthn)|enrol_totp|enrol_passkey|self\.(note|confirm\.\w+|password\.rule|\w+(?=\.(name|about|totp|webauthn)$)))\./;
     expect(english.filter((key) => !source.includes(`'${key}'`) && !composed.test(key))).to.deep.equal([]);
   });
 
   it('are laid out without left and right, so that they can be mirrored', () => {
-    const css = readFileSync('views/assets/gatehouse.css', 'utf8');
+    const css = stylesheets();
     expect(css).not.to.match(
       /(margin|padding|border)-(left|right|top|bottom)|(^|[\s;{])(left|right|float)\s*:|text-align:\s*(left|right)/,
     );
@@ -80,7 +82,7 @@ describe('the views', () => {
   });
 
   it('ask for nothing from elsewhere', () => {
-    const css = readFileSync('views/assets/gatehouse.css', 'utf8');
+    const css = stylesheets();
     expect(css).not.to.match(/@import|url\(/);
   });
 });

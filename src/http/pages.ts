@@ -1,25 +1,8 @@
-/** An application, as a person sees it. Addresses that are not https (http on this machine) are not shown. */
-export type ShownClient = {
-  name: string;
-  logoUrl?: string | undefined;
-  siteUrl?: string | undefined;
-  policyUrl?: string | undefined;
-  termsUrl?: string | undefined;
-};
+import type { Context } from 'koa';
+import { type AccountPages, EVERY_ACCOUNT_VIEW } from './account-pages.ts';
+import type { Problem, ShownAccount, ShownClient } from './shown.ts';
 
-/** A person, as they see themselves. */
-export type ShownAccount = {
-  /** Their name; their e-mail address or user name when they have none. */
-  name: string;
-  /** E-mail address or user name. */
-  identifier: string;
-};
-
-/** What went wrong with the last try. */
-export type Problem = {
-  /** A failure's code, or any `problem.*` of the texts; one without a text is shown as `internal`. */
-  code: string;
-};
+export type { Problem, ShownAccount, ShownClient } from './shown.ts';
 
 /** A form of ours: `action` is its address (it may carry `?lang=`), `csrf` the value of `csrfToken`. */
 type Form = { action: string; csrf: string; problem?: Problem | undefined };
@@ -44,7 +27,7 @@ export type PasskeyUse = {
 };
 
 /** What each view of `views/` needs. Fields and buttons that a form sends stand behind it. */
-export type Pages = {
+export type Pages = AccountPages & {
   /**
    * Sends `identifier`, `password`, `remember` (`1` or absent) and `action`: `login`, `cancel`, `provider:<id>`, `passkey`
    * with `passkey` (`AuthenticationResponseJSON`).
@@ -142,7 +125,7 @@ export type Pages = {
   /** Sends `action`: `seen`. The codes are shown this once. */
   'backup-codes': Form & { codes: readonly string[] };
   /** What stands at an issuer's own address. */
-  home: { docsUrl?: string | undefined; discoveryUrl?: string | undefined };
+  home: { accountUrl?: string | undefined; docsUrl?: string | undefined; discoveryUrl?: string | undefined };
   'not-found': { homeUrl?: string | undefined };
   /** `retryUrl`: a GET that may succeed later. */
   busy: { retryUrl?: string | undefined; retryAfterSeconds?: number | undefined };
@@ -150,8 +133,12 @@ export type Pages = {
 
 export type View = keyof Pages;
 
+/** Answers with a page of the request's tenant, in the language of the person before it. */
+export type Page = <V extends View>(ctx: Context, view: V, data: Pages[V], status?: number) => void;
+
 /** Every view there is. A view without a line here does not compile. */
 const EVERY_VIEW: Record<View, true> = {
+  ...EVERY_ACCOUNT_VIEW,
   login: true,
   consent: true,
   account: true,

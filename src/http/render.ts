@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import ejs from 'ejs';
 import { LIMITS } from '../kernel/limits.ts';
 import { isWebUrl } from '../kernel/text.ts';
+import { ACCOUNT_SECTIONS } from './account-pages.ts';
 import type { Assets } from './assets.ts';
 import { type BrandTokens, brandHref } from './branding.ts';
 import type { Pages, Problem, View } from './pages.ts';
@@ -50,9 +51,9 @@ const usesPasskeys = (data: object): boolean => 'passkey' in data && data.passke
 export const pageCsp = (data: object): string => (usesPasskeys(data) ? PASSKEY_CSP : PAGE_CSP);
 
 /** Names that views and their parts may use without `locals.`; EJS runs in strict mode, without `with`. */
-const NAMES = ['data', 'page', 't', 'text', 'problemText', 'date', 'link', 'image', 'agent', 'initial'];
+const NAMES = ['data', 'page', 't', 'text', 'problemText', 'date', 'when', 'link', 'image', 'agent', 'initial'];
 const PART_NAMES = [
-  ...['title', 'problem', 'icon', 'tone', 'name', 'client', 'account', 'size'],
+  ...['title', 'problem', 'icon', 'tone', 'name', 'client', 'account', 'size', 'good', 'caption'],
   ...['ceremony', 'action', 'options', 'label', 'look', 'autofill', 'signals'],
 ];
 
@@ -82,6 +83,8 @@ export function createRenderer(deps: { viewsFolder?: string; texts: Texts; asset
           languages: here === undefined ? [] : languageLinks(texts, language, here),
           brand: shownBrand(branding),
           css: assets.href('gatehouse.css'),
+          accountCss: assets.href('account.css'),
+          accountSections: ACCOUNT_SECTIONS,
           favicon: assets.href('favicon.svg'),
           mark: assets.href('mark.svg'),
           script: usesPasskeys(data) ? assets.href('passkeys.js') : undefined,
@@ -91,6 +94,7 @@ export function createRenderer(deps: { viewsFolder?: string; texts: Texts; asset
         problemText: (problem: Problem) =>
           language.t(language.has(`problem.${problem.code}`) ? `problem.${problem.code}` : 'problem.internal'),
         date: language.date,
+        when: language.when,
         link: webLink,
         image: imageSource,
         agent: (userAgent: string | undefined) => agentText(language, userAgent ?? ''),

@@ -17,6 +17,8 @@ export type Language = {
   t(key: string, values?: TextValues): string;
   /** A moment in the language's calendar and digits, to the minute, with its zone. */
   date(moment: Date, timeZone?: string): string;
+  /** The same for a person in their own zone: shorter, and without its name. */
+  when(moment: Date, timeZone: string): string;
 };
 
 /** What is known of the language a person wishes, each as it came in. Earlier lines win. */
@@ -104,6 +106,8 @@ function createLanguage(code: string, texts: ReadonlyMap<string, string>): Langu
     date: (moment, timeZone = 'UTC') =>
       new Intl.DateTimeFormat(code, { dateStyle: 'long', timeStyle: 'short', timeZone }).format(moment) +
       ` (${timeZone})`,
+    when: (moment, timeZone) =>
+      new Intl.DateTimeFormat(code, { dateStyle: 'medium', timeStyle: 'short', timeZone }).format(moment),
   };
 }
 

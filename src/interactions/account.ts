@@ -1,12 +1,12 @@
 import type Koa from 'koa';
-import { aboutAccount, aboutClient, finish, type InteractionStep } from './interaction.ts';
+import { aboutAccount, aboutGoal, finish, type InteractionStep } from './interaction.ts';
 import { type LoginTools, showLogin } from './login.ts';
 
 /** Which account: the one that is signed in, or another (`prompt=select_account`). */
 export async function showAccount(ctx: Koa.Context, step: InteractionStep, tools: LoginTools): Promise<void> {
   const account = await aboutAccount(step);
   if (!account) return showLogin(ctx, step, tools);
-  tools.page(ctx, 'account', { action: step.action, csrf: step.csrf, client: await aboutClient(step), account });
+  tools.page(ctx, 'account', { action: step.action, csrf: step.csrf, client: await aboutGoal(step), account });
 }
 
 export async function postAccount(

@@ -2,6 +2,8 @@ import { errors } from 'oidc-provider';
 import type { ShownClient } from '../http/pages.ts';
 import type { Origin } from '../kernel/call.ts';
 import type { CorePages } from '../oidc/features.ts';
+import { ACCOUNT_PAGES, isHousePages } from '../oidc/house-clients.ts';
+import type { Issuer } from '../oidc/issuers.ts';
 import type { Page } from './page.ts';
 
 /** What went wrong, in words a person can use. The core's own reason is in the log; it is not for strangers. */
@@ -30,11 +32,12 @@ export function createCorePages(page: Page): CorePages {
       page(ctx, 'error', { reason: REASONS[out.error] ?? 'request', requestId }, status);
     },
     async logout(ctx) {
-      page(ctx, 'logout', {
-        formAction: ctx.oidc.urlFor('end_session_confirm'),
-        xsrf: xsrfOf(ctx),
-        client: shownClient(ctx.oidc.client),
-      });
+      const form = { formAction: ctx.oidc.urlFor('end_session_confirm'), xsrf: xsrfOf(ctx) };
+      const { mount } = ctx.state['issuer'] as Issuer;
+      const { client } = ctx.oidc;
+      // Who comes from our own pages leaves the house, and goes back there if not.
+      if (isHousePages(client?.clientId)) page(ctx, 'logout', { ...form, stayUrl: `${mount}${ACCOUNT_PAGES.path}` });
+      else page(ctx, 'logout', { ...form, client: shownClient(client) });
     },
     async signedOut(ctx) {
       const client = shownClient(ctx.oidc.client);

@@ -4,6 +4,7 @@ import { assertCsrf, csrfToken } from '../http/csrf.ts';
 import { readForm } from '../http/form-body.ts';
 import type { ShownAccount, ShownClient } from '../http/pages.ts';
 import { findActiveAccount } from '../oidc/accounts.ts';
+import { isHousePages } from '../oidc/house-clients.ts';
 import type { Issuer } from '../oidc/issuers.ts';
 
 type Details = Awaited<ReturnType<Provider['interactionDetails']>>;
@@ -63,6 +64,11 @@ export async function aboutClient({ issuer, details }: InteractionStep): Promise
     policyUrl: client?.policyUri,
     termsUrl: client?.tosUri,
   };
+}
+
+/** The application that a sign-in leads to; undefined for pages of our own, which nobody needs to be told of. */
+export async function aboutGoal(step: InteractionStep): Promise<ShownClient | undefined> {
+  return isHousePages(step.details.params['client_id']) ? undefined : aboutClient(step);
 }
 
 /** The person whose session this browser has, as a page shows them; undefined for nobody. */

@@ -9,7 +9,7 @@ import type { PasskeySignal } from '../http/pages.ts';
 import type { TenantCall } from '../kernel/call.ts';
 import { Failure } from '../kernel/failure.ts';
 import { LIMITS } from '../kernel/limits.ts';
-import { aboutClient, type InteractionStep } from './interaction.ts';
+import { aboutGoal, type InteractionStep } from './interaction.ts';
 import type { Page } from './page.ts';
 import { hasPasskeys, siteOfStep } from './passkey-site.ts';
 
@@ -40,7 +40,7 @@ export async function showLogin(
     {
       action,
       csrf,
-      client: await aboutClient(step),
+      client: await aboutGoal(step),
       identifier: tried.identifier ?? (typeof hint === 'string' ? hint.slice(0, LIMITS.emailChars) : ''),
       cancellable: true,
       passkey: passkey && { options: passkey.options, signals: tried.signals },

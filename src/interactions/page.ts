@@ -1,5 +1,5 @@
 import type Koa from 'koa';
-import type { Pages, View } from '../http/pages.ts';
+import type { Page } from '../http/pages.ts';
 import { type Branding, pageCsp, type Renderer } from '../http/render.ts';
 import type { Language, Texts } from '../http/texts.ts';
 import type { Issuer } from '../oidc/issuers.ts';
@@ -7,7 +7,7 @@ import type { Issuer } from '../oidc/issuers.ts';
 const LANGUAGE_COOKIE = 'gh_lang';
 const YEAR = 365 * 86_400_000;
 
-export type Page = <V extends View>(ctx: Koa.Context, view: V, data: Pages[V], status?: number) => void;
+export type { Page } from '../http/pages.ts';
 
 /** Draws a page of the request's tenant, in the language of the person before it. */
 export function createPage({ renderer, texts }: { renderer: Renderer; texts: Texts }): Page {

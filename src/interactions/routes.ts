@@ -3,6 +3,7 @@ import { errors } from 'oidc-provider';
 import type { Outcome } from '../domain/sign-in/progress.ts';
 import type { Origin } from '../kernel/call.ts';
 import { Failure } from '../kernel/failure.ts';
+import { ACCOUNT_PAGES } from '../oidc/house-clients.ts';
 import type { Issuer } from '../oidc/issuers.ts';
 import { postAccount, showAccount } from './account.ts';
 import { outcomeOf } from './backup-codes.ts';
@@ -127,7 +128,11 @@ async function beginAnew(ctx: Koa.Context, step: InteractionStep, error: unknown
 /** Somebody opened the issuer's address itself. */
 function showHome(ctx: Koa.Context, { page }: LoginTools): void {
   const { mount } = ctx.state['issuer'] as Issuer;
-  page(ctx, 'home', { docsUrl: '/docs', discoveryUrl: `${mount}/.well-known/openid-configuration` });
+  page(ctx, 'home', {
+    accountUrl: `${mount}${ACCOUNT_PAGES.path}`,
+    docsUrl: '/docs',
+    discoveryUrl: `${mount}/.well-known/openid-configuration`,
+  });
 }
 
 /** A link with the code in it (verification_uri_complete) fills the form in; a person still has to send it. */

@@ -220,8 +220,8 @@ async function faultsOf(page: Page): Promise<string[]> {
   return faults;
 }
 
-/** A box and its label are one target. */
+/** A box and its label are one target; what is not shown is none. */
 const SMALL_TARGETS = `[...document.querySelectorAll('a, button, input:not([type=hidden]):not([hidden])')]
   .map((element) => [element, (element.type === 'checkbox' ? element.parentElement : element).getBoundingClientRect()])
-  .filter(([, box]) => box.height < 44)
+  .filter(([, box]) => box.height > 0 && box.height < 44)
   .map(([element, box]) => element.outerHTML + ' ' + box.height)`;

@@ -5,9 +5,10 @@ import { type BrandTokens, brandCss, readBrandQuery } from '../../src/http/brand
 import type { Pages, ShownClient, View } from '../../src/http/pages.ts';
 import { type Branding, createRenderer, pageCsp } from '../../src/http/render.ts';
 import { createTexts } from '../../src/http/texts.ts';
+import { ACCOUNT_SAMPLES } from './account-samples.ts';
 import { account, asked, FACTOR_SAMPLES, form } from './factor-samples.ts';
 
-type SampleOf<V extends View> = { name: string; view: V; data: Pages[V] };
+export type SampleOf<V extends View> = { name: string; view: V; data: Pages[V] };
 
 /** A page with what it could hold in life. */
 export type Sample = { [V in View]: SampleOf<V> }[View];
@@ -136,10 +137,15 @@ export const SAMPLES: readonly Sample[] = [
       cancellable: true,
     },
   },
-  { name: 'home', view: 'home', data: { docsUrl: '/docs', discoveryUrl: '/.well-known/openid-configuration' } },
+  {
+    name: 'home',
+    view: 'home',
+    data: { accountUrl: '/account', docsUrl: '/docs', discoveryUrl: '/.well-known/openid-configuration' },
+  },
   ...FACTOR_SAMPLES,
   { name: 'not-found', view: 'not-found', data: { homeUrl: '/' } },
   { name: 'busy', view: 'busy', data: { retryUrl: '/busy', retryAfterSeconds: 5 } },
+  ...ACCOUNT_SAMPLES,
 ];
 
 /** Tenants with colours that are easy, and colours that are hard to read. */

@@ -1,0 +1,35 @@
+import type { Rooms } from '../domain/services.ts';
+import type { Page } from '../http/pages.ts';
+import type { AccountPage } from './account-page.ts';
+import { createApplicationPages } from './applications.ts';
+import { createAuthenticatorPage } from './authenticator.ts';
+import { createBackupCodesPage } from './backup-codes.ts';
+import { createDevicePages } from './devices.ts';
+import { createLanguagePage } from './language.ts';
+import { createOverviewPage } from './overview.ts';
+import { createPasswordPage } from './password.ts';
+import { createProfilePage } from './profile.ts';
+import { createSecurityPages } from './security.ts';
+import { createSessionPages } from './sessions.ts';
+
+export type EveryPageDeps = {
+  page: Page;
+  /** The languages in which there are pages. */
+  languages: readonly { code: string; name: string }[];
+} & Pick<Rooms, 'users' | 'passwords' | 'factors' | 'rememberedDevices' | 'sessions' | 'grants'>;
+
+/** Every page of the account; of two whose paths match, the first. */
+export function createEveryPage(deps: EveryPageDeps): AccountPage[] {
+  return [
+    createOverviewPage(deps),
+    createProfilePage(deps),
+    createPasswordPage(deps),
+    ...createSecurityPages(deps),
+    createAuthenticatorPage(deps),
+    createBackupCodesPage(deps),
+    ...createDevicePages(deps),
+    ...createSessionPages(deps),
+    ...createApplicationPages(deps),
+    createLanguagePage(deps),
+  ];
+}

@@ -1,0 +1,84 @@
+import type { Factor } from '../domain/factors/factor.ts';
+import type { Changer, FactorService } from '../domain/factors/factor-service.ts';
+import type { RememberedDeviceService } from '../domain/factors/remembered-device-service.ts';
+import { readDeviceCookie } from '../http/device-cookie.ts';
+import type { Page } from '../http/pages.ts';
+import { Failure } from '../kernel/failure.ts';
+import { type FactorId, isUuid } from '../kernel/ids.ts';
+import type { AccountPage } from './account-page.ts';
+import { shownDevice } from './devices.ts';
+import { baseOf, done, formOf, frameOf, type Visit } from './visit.ts';
+
+export type SecurityDeps = {
+  page: Page;
+  factors: Pick<FactorService, 'list' | 'backupCodesLeft' | 'assertMayChange' | 'remove'>;
+  rememberedDevices: Pick<RememberedDeviceService, 'list'>;
+};
+
+/** In whose name factors are changed: the person in the session of this page. */
+export const changerOf = ({ userId, session: { sessionUid } }: Visit): Changer => ({ userId, sessionUid });
+
+/** What protects the account besides the password, and the end of a factor. */
+export function createSecurityPages({ page, factors, rememberedDevices }: SecurityDeps): AccountPage[] {
+  async function askToRemove(visit: Visit, problem?: string): Promise<void> {
+    const { ctx, call, userId, params, issuer } = visit;
+    const found = (await factors.list(call, userId)).find(({ id }) => id === params['id']);
+    if (!found) throw new Failure('factor_not_found');
+    const { kind, name } = found;
+    const about = { act: 'factor', factor: kind, name, backTo: `${baseOf(issuer)}/security` } as const;
+    page(
+      ctx,
+      'account-confirm',
+      { ...formOf(visit, 'security', problem), ...about },
+      problem === undefined ? 200 : 422,
+    );
+  }
+
+  return [
+    {
+      path: '/account/security',
+      async show(visit) {
+        const { ctx, call, userId, issuer } = visit;
+        const { mode, allowedFactors } = issuer.tenant.settings.mfa;
+        const [has, codes] = [await factors.list(call, userId), await factors.backupCodesLeft(call, userId)];
+        const devices = await rememberedDevices.list(call, userId, readDeviceCookie(ctx));
+        const mayAdd = mode !== 'off' && allowedFactors.includes('totp');
+        const usesCodes = mode !== 'off' && allowedFactors.includes('backup_code') && has.length > 0;
+        page(ctx, 'account-security', {
+          ...frameOf(visit, 'security'),
+          factors: has.map((factor) => shownFactor(visit, factor)),
+          usesFactors: mode !== 'off',
+          authenticator: mayAdd ? (has.some(({ kind }) => kind === 'totp') ? 'replace' : 'add') : undefined,
+          backupCodes: usesCodes ? codes : undefined,
+          devices: devices.map((device) => shownDevice(visit, device)),
+        });
+      },
+    },
+    {
+      path: '/account/security/factors/:id',
+      async show(visit) {
+        await factors.assertMayChange(visit.call, changerOf(visit));
+        await askToRemove(visit);
+      },
+      async post(visit) {
+        const id = visit.params['id']!;
+        if (!isUuid(id)) throw new Failure('factor_not_found');
+        try {
+          await factors.remove(visit.call, changerOf(visit), id as FactorId);
+        } catch (error) {
+          if (!(error instanceof Failure) || error.code !== 'factor_mandatory') throw error;
+          return askToRemove(visit, error.code);
+        }
+        done(visit, '/security', 'factor_removed');
+      },
+    },
+  ];
+}
+
+const shownFactor = ({ issuer }: Visit, factor: Factor) => ({
+  href: `${baseOf(issuer)}/security/factors/${factor.id}`,
+  kind: factor.kind,
+  name: factor.name,
+  since: factor.createdAt,
+  usedAt: factor.lastUsedAt,
+});
