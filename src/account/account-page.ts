@@ -1,3 +1,4 @@
+import { isPlain } from '../kernel/text.ts';
 import type { Visit } from './visit.ts';
 
 export type Fields = Readonly<Record<string, string | undefined>>;
@@ -32,7 +33,9 @@ function compiled(page: AccountPage): Compiled {
 
 function decoded(names: readonly string[], values: readonly string[]): Record<string, string> | undefined {
   try {
-    return Object.fromEntries(names.map((name, at) => [name, decodeURIComponent(values[at]!)]));
+    const texts = values.map(decodeURIComponent);
+    // What no database holds names nothing.
+    return texts.every(isPlain) ? Object.fromEntries(names.map((name, at) => [name, texts[at]!])) : undefined;
   } catch {
     return undefined;
   }

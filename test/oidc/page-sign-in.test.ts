@@ -1,3 +1,4 @@
+import '../../src/oidc/core-notices.ts';
 import { expect } from 'chai';
 import { Failure } from '../../src/kernel/failure.ts';
 import { LIMITS } from '../../src/kernel/limits.ts';

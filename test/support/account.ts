@@ -1,5 +1,7 @@
 import { expect } from 'chai';
+import { inTransaction } from '../../src/kernel/call.ts';
 import { aBrowser, type Visited } from './browser.ts';
+import { type Enrolled, siteWithTotp } from './factors.ts';
 import { aSite, type Site, type SiteOptions, startNode, type TestNode } from './node.ts';
 
 export type Browser = ReturnType<typeof aBrowser>;
@@ -74,6 +76,16 @@ export async function ageLogins(
       where tenant_id = ? and account_id = ?`,
     [seconds, tenantId, user],
   );
+}
+
+/** A person with an authenticator application that they have had for a while. */
+export async function withOldTotp(node: TestNode, site: Site): Promise<Enrolled> {
+  const enrolled = await siteWithTotp(node, site);
+  const confirmed_at = new Date(Date.now() - 60_000);
+  await inTransaction(site.call, ({ db, tenantId }) =>
+    db('factors').where({ tenant_id: tenantId }).update({ confirmed_at }),
+  );
+  return enrolled;
 }
 
 /** The cookies of a browser as one header. */
