@@ -2,7 +2,7 @@ import type Koa from 'koa';
 import type { AccountNote } from '../http/account-pages.ts';
 import { ACCOUNT_PAGES } from '../oidc/house-clients.ts';
 import type { Issuer } from '../oidc/issuers.ts';
-import { browserOf, dropPageSession, keepPageSession } from '../oidc/page-session.ts';
+import { browserOf, dropPageSession, keepPageSession, readPageSession } from '../oidc/page-session.ts';
 import { endPageSignIn } from '../oidc/page-sign-in.ts';
 import { baseOf, signedIn, type VisitTools } from './visit.ts';
 
@@ -24,7 +24,10 @@ async function arrive(ctx: Koa.Context, { callOf, page }: Pick<VisitTools, 'call
   const arrival = await endPageSignIn(callOf(ctx), issuer, ACCOUNT_PAGES, given);
   if ('visitor' in arrival) {
     const { visitor, proven, returnTo } = arrival;
-    keepPageSession(ctx, where, { ...visitor, proven, since: Date.now() });
+    // What was to be said on the way here still is.
+    const before = readPageSession(ctx, where);
+    const note = before?.userId === visitor.userId ? before.note : undefined;
+    keepPageSession(ctx, where, { ...visitor, proven, since: Date.now(), note });
     return goTo(ctx, `${issuer.mount}${returnTo}`);
   }
   // They turned back. Who is signed in still is; anyone else may try again.

@@ -58,6 +58,9 @@ async function serve(
   // What was posted without a session is not done: the browser comes back to the page it came from.
   if (!known || (!isPost && isDueAgain(known.session, { issuer, pages: ACCOUNT_PAGES })))
     return askToSignIn(ctx, ctx.path);
+  // With `no-referrer`, browsers send forms with `Origin: null` (Fetch §3.2), and older ones nothing else by which own
+  // forms could be told from others.
+  ctx.set('Referrer-Policy', 'same-origin');
   addLogFacts({ tenantId: known.call.tenantId, actor: known.call.actor });
   await limit(known.session.userId, tools);
   const form = isPost ? await readForm(ctx) : undefined;

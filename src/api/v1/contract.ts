@@ -3,12 +3,14 @@ import { FACTOR_KINDS } from '../../domain/tenants/settings.ts';
 import { FAILURES, type FailureCode } from '../../kernel/failure.ts';
 import type { ChallengeId, TenantId } from '../../kernel/ids.ts';
 import { type Contract, type Dress, operationsOf } from '../contract.ts';
+import * as applications from './applications.ts';
 import * as auth from './auth.ts';
 import { type CallerDeps, createCaller, TENANT_PARAMETERS } from './caller.ts';
 import { challengeIds, tenantIds } from './ids.ts';
 import * as me from './me.ts';
 import * as mfa from './mfa.ts';
 import * as passkeys from './passkeys.ts';
+import * as rememberedBrowsers from './remembered-browsers.ts';
 
 /** Identity Service, `/api/v1` and `/internal/identity`. */
 export function createV1(deps: CallerDeps): Contract {
@@ -43,7 +45,7 @@ export function createV1(deps: CallerDeps): Contract {
       .describe(
         '`error` is for programs, `message` for people; `details` names the fields of a 400 or of a refused password.',
       ),
-    operations: operationsOf(auth, me, mfa, passkeys),
+    operations: operationsOf(auth, me, mfa, passkeys, applications, rememberedBrowsers),
   };
 }
 
