@@ -7,17 +7,18 @@ import { Failure } from '../kernel/failure.ts';
 import type { AccountPage } from './account-page.ts';
 import { done, formOf, type Visit } from './visit.ts';
 
-export type PasswordDeps = { page: Page; passwords: Pick<PasswordService, 'change'> };
+export type PasswordDeps = { page: Page; passwords: Pick<PasswordService, 'change' | 'has'> };
 
 type Refusal = { problem: string; status: number; reasons?: readonly string[] };
 
 /** A new password in the place of the old one, which is asked for. */
 export function createPasswordPage({ page, passwords }: PasswordDeps): AccountPage {
-  function draw(visit: Visit, refusal?: Refusal): void {
+  async function draw(visit: Visit, refusal?: Refusal): Promise<void> {
     const { password } = visit.issuer.tenant.settings;
     const data = {
       ...formOf(visit, 'password', refusal?.problem),
       identifier: visit.user.email,
+      hasPassword: await passwords.has(visit.call, visit.userId),
       minLength: password.minLength,
       rules: rulesOf(password, refusal?.reasons ?? []),
     };
@@ -26,9 +27,7 @@ export function createPasswordPage({ page, passwords }: PasswordDeps): AccountPa
 
   return {
     path: '/account/password',
-    async show(visit) {
-      draw(visit);
-    },
+    show: (visit) => draw(visit),
     async post(visit, form) {
       const { ctx, call, userId } = visit;
       const { current_password: current = '', password: next = '', password_confirmation: again } = form;

@@ -124,7 +124,13 @@ export type AccountPages = {
     refused?: string | undefined;
   };
   /** Sends `current_password`, `password`, `password_confirmation`, `end_others` (`1` or absent). */
-  'account-password': Form & { identifier: string; minLength: number; rules: readonly PasswordRule[] };
+  'account-password': Form & {
+    identifier: string;
+    /** Without one there is nothing to change. */
+    hasPassword: boolean;
+    minLength: number;
+    rules: readonly PasswordRule[];
+  };
   'account-security': AccountFrame & {
     factors: readonly OwnedFactor[];
     usesFactors: boolean;

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { inTransaction } from '../../src/kernel/call.ts';
 import { alertOf, noteOf, servingAccounts } from '../support/account.ts';
 import { aBrowser } from '../support/browser.ts';
 import { PASSWORD } from '../support/node.ts';
@@ -48,6 +49,19 @@ describe('the password of the account', () => {
     for (const wrong of ['', 'x'.repeat(300)])
       expect((await browser.submit(page, filled(wrong))).status).to.be.oneOf([401, 422]);
     expect((await enter(its, aBrowser(node()))).site, 'it is still the old one').to.equal(its);
+  });
+
+  it('is not asked of who has none', async () => {
+    const its = await site();
+    const { browser, open } = await enter(its);
+    const page = await open('/password');
+    await inTransaction(its.call, ({ db, tenantId }) => db('passwords').where({ tenant_id: tenantId }).delete());
+    expect((await open('/password')).html)
+      .to.include('without a password')
+      .and.not.include('<form');
+    const sent = await browser.submit(page, filled(''));
+    expect([sent.status, await node().house.services.passwords.has(its.call, its.user)]).to.deep.equal([401, false]);
+    expect((await browser.submit(page, filled(PASSWORD))).status).to.equal(401);
   });
 
   it('counts wrong ones as the sign-in does', async () => {

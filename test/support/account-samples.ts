@@ -128,6 +128,7 @@ const passwords: SampleOf<'account-password'>[] = [
       ...frame('password'),
       ...form,
       identifier: 'ann.lindqvist@example.com',
+      hasPassword: true,
       minLength: 12,
       rules: [rule('length', 12), rule('common'), rule('context'), rule('reused')],
     },
@@ -139,6 +140,7 @@ const passwords: SampleOf<'account-password'>[] = [
       ...frame('password'),
       ...form,
       identifier: 'ann.lindqvist@example.com',
+      hasPassword: true,
       minLength: 12,
       problem: { code: 'password_policy' },
       rules: [
@@ -154,6 +156,12 @@ const passwords: SampleOf<'account-password'>[] = [
     },
   },
 ];
+
+const none: SampleOf<'account-password'> = {
+  name: 'account-password-none',
+  view: 'account-password',
+  data: { ...frame('password'), ...form, identifier: '', hasPassword: false, minLength: 12, rules: [] },
+};
 
 const security: (SampleOf<'account-security'> | SampleOf<'account-authenticator'> | SampleOf<'account-codes'>)[] = [
   {
@@ -283,4 +291,4 @@ const questions: SampleOf<'account-confirm'>[] = [
 ];
 
 /** Every page of the account with what it could hold in life. */
-export const ACCOUNT_SAMPLES = [...overviews, ...profiles, ...passwords, ...security, ...lists, ...questions];
+export const ACCOUNT_SAMPLES = [...overviews, ...profiles, ...passwords, none, ...security, ...lists, ...questions];

@@ -154,6 +154,10 @@ export function createPasswordService({
       await inTransaction(call, (tx) => store.put(tx, userId, { hash, pepperId: null, normalForm: null }, mustChange));
     },
 
+    /** Whether a user has a password at all. @throws Failure `user_not_found` */
+    has: async (call: TenantCall, userId: UserId): Promise<boolean> =>
+      (await subjectOf(call, userId)).current !== undefined,
+
     /** Whether a password opens a hash; see the hasher. Undefined costs the same work, and is a no. */
     verify: (stored: StoredHash | undefined, password: string): Promise<boolean> => hasher.verify(stored, password),
 
