@@ -5,6 +5,7 @@ import { aBrowser } from '../../support/browser.ts';
 import { expectFailure } from '../../support/expect.ts';
 import { API, aSite, CALLBACK, type Site, startNode, type TestNode, WEB } from '../../support/node.ts';
 import { aCode, authorizeUrl, introspect, post, refresh, someTokens } from '../../support/oauth.ts';
+import { whileUncommitted } from '../../support/race.ts';
 
 const THIRD = { ...WEB, clientId: 'third', name: 'Third Party', firstParty: false, clientUri: 'https://third.example' };
 
@@ -88,6 +89,22 @@ describe('what a user allowed applications', () => {
 
     await node.house.services.grants.revoke(site.call, site.user, 'web');
     expect((await refresh(node, site, next)).body).to.include({ error: 'invalid_grant' });
+  });
+
+  it('issues nothing more to a request that was under way', async () => {
+    const site = await aSite(node);
+    const pending = await aCode(node, site);
+    const outcome = await whileUncommitted(
+      node.house.db,
+      (hold) =>
+        inTransaction(site.call, async (tx) => {
+          await node.house.services.grants.revoke(tx, site.user, 'web');
+          await hold();
+        }),
+      () => pending.redeem(),
+    );
+    expect(outcome.status === 'fulfilled' && outcome.value.body).to.include({ error: 'invalid_grant' });
+    expect(await node.house.db('oidc_grant').where({ tenant_id: site.tenantId })).to.deep.equal([]);
   });
 
   it('leaves other applications and other users alone', async () => {
