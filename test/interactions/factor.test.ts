@@ -5,6 +5,7 @@ import { aBrowser, type Visited } from '../support/browser.ts';
 import { authorization, configured } from '../support/clients.ts';
 import { codeOf, siteWithTotp } from '../support/factors.ts';
 import { aSite, PASSWORD, type Site, startNode, type TestNode } from '../support/node.ts';
+import { settle as settled } from '../support/settle.ts';
 
 const TWO = 'urn:gatehouse:acr:2fa';
 describe('second factors on pages', () => {
@@ -16,8 +17,7 @@ describe('second factors on pages', () => {
   });
   after(() => node.stop());
 
-  const settle = ({ call }: Site, settings: SettingsChange) =>
-    node.house.services.tenants.updateSettings(call, settings);
+  const settle = (site: Site, settings: SettingsChange) => settled(node, site, settings);
 
   /** An application that asks, with what is needed to redeem its answer. */
   async function asking(site: Site, more: Record<string, string> = {}) {

@@ -5,6 +5,7 @@ import { aBrowser, type Visited } from '../support/browser.ts';
 import { authorization, configured } from '../support/clients.ts';
 import { optionsIn, siteWithPasskey } from '../support/factors.ts';
 import { aSite, type Site, startNode, type TestNode } from '../support/node.ts';
+import { settle } from '../support/settle.ts';
 
 /** What the script does is done here by hand; in a browser it runs in test/pages/passkeys.test.ts. */
 describe('passkeys at the forms of the pages', () => {
@@ -109,7 +110,7 @@ describe('passkeys at the forms of the pages', () => {
     const browser = aBrowser(node);
     const page = await browser.go((await asking(site)).url);
     const credential = authenticator.get(optionsIn(page));
-    await node.house.services.tenants.updateSettings(site.call, { mfa: { allowedFactors: ['totp'] } });
+    await settle(node, site, { mfa: { allowedFactors: ['totp'] } });
     const refused = await browser.submit(page, written(credential));
     expect([refused.status, hasLeft(refused)]).to.deep.equal([401, false]);
     const plain = await browser.go(page.url);
@@ -144,7 +145,7 @@ describe('passkeys at the forms of the pages', () => {
       const page = await aBrowser(node).signIn((await asking(site)).url, site.email);
       expect(page.html).to.include('name="factor" value="backup_code"').and.not.include('Use my passkey');
 
-      await tenants.updateSettings(site.call, { mfa: { allowedFactors: ['webauthn'] } });
+      await settle(node, site, { mfa: { allowedFactors: ['webauthn'] } });
       const stuck = await aBrowser(node).signIn((await asking(site)).url, site.email);
       expect(alertOf(stuck)).to.equal(
         'Your passkey cannot be used at this address. Sign in where you added it, or ask your administrator.',

@@ -14,6 +14,7 @@ import {
   typePassword,
   type Window,
 } from '../support/passkey-browser.ts';
+import { settle as settled } from '../support/settle.ts';
 
 const [ONE, TWO] = ['urn:gatehouse:acr:1fa', 'urn:gatehouse:acr:2fa'];
 
@@ -52,8 +53,7 @@ describeInBrowser('passkeys on pages', function (this: Mocha.Suite) {
 
   const aSite = () => anySite(node, { clients: [{ ...WEB, redirectUris: [application.redirectUri] }] });
 
-  const settle = ({ call }: Site, settings: SettingsChange) =>
-    node.house.services.tenants.updateSettings(call, settings);
+  const settle = (site: Site, settings: SettingsChange) => settled(node, site, settings);
 
   /** Opens the sign-in of an application. */
   async function asking({ page }: Window, site: Site, more: Record<string, string> = {}) {
