@@ -1,9 +1,12 @@
 import type { Core } from './core.ts';
+import type { SessionSweep } from './domain/sessions/session-sweep-service.ts';
 import type { House } from './house.ts';
 import { createExpiry } from './jobs/expiry.ts';
 import { createJobs, houseJobs } from './jobs/jobs.ts';
-import { createOutbox } from './jobs/outbox.ts';
+import { createOutbox, Undeliverable } from './jobs/outbox.ts';
 import type { TenantId } from './kernel/ids.ts';
+import { LIMITS } from './kernel/limits.ts';
+import type { OwedLogout } from './oidc/logout-delivery.ts';
 
 /** What a node does beside answering: sweeps what is dead, turns keys that are due, delivers what must leave the house. */
 export function createBackground(house: House, core: Core) {
@@ -12,14 +15,24 @@ export function createBackground(house: House, core: Core) {
     db,
     log,
     handlers: {
-      'backchannel-logout': ({ tenantId, payload }) =>
-        core.deliverLogout(
-          tenantId as TenantId,
-          payload as { clientId: string; accountId: string; sid: string | null },
+      'backchannel-logout': async ({ tenantId, id, payload }, signal) => {
+        const owed = { ...payload, id } as OwedLogout;
+        const reason = await core.deliverLogout(tenantId as TenantId, owed, signal);
+        if (reason) throw new Undeliverable(reason);
+      },
+      'session-sweep': ({ tenantId, payload, createdAt }, signal) =>
+        services.sessionSweep.run(
+          { ...house.operator('session-sweep'), tenantId: tenantId as TenantId },
+          { ...(payload as SessionSweep), since: createdAt },
+          signal,
         ),
       mail: post.deliver,
       recovery: (row) =>
         services.recovery.carryOut({ ...house.operator('recovery'), tenantId: row.tenantId as TenantId }, row),
+    },
+    // One hand for a relying party: while it does not answer, the tenant's other one serves the others.
+    hands: {
+      'backchannel-logout': { all: LIMITS.outboxConcurrency, perTenant: LIMITS.outboxPerTenant, perLane: 1 },
     },
   });
   changes.on('outbox:', () => outbox.wake());

@@ -9,8 +9,8 @@ import { createAddressCheck } from './oidc/client-addresses.ts';
 import { createCertificateReader } from './oidc/client-certificate.ts';
 import { createClientSource } from './oidc/client-source.ts';
 import { type CorePages, refuseMetadata } from './oidc/features.ts';
-import { sendBackchannelLogout } from './oidc/harden.ts';
 import { createIssuers } from './oidc/issuers.ts';
+import { type OwedLogout, sendLogout } from './oidc/logout-delivery.ts';
 import { createTokens } from './oidc/tokens.ts';
 
 /** The certified core, joined to the rooms: where it finds clients, and whom it tells what it does. */
@@ -59,16 +59,15 @@ export function createCore(house: House, pages: CorePages) {
   return {
     issuers,
     tokens,
-    /** Delivers one queued logout (OIDC Back-Channel Logout 1.0). Throws when the relying party did not take it. */
-    async deliverLogout(
-      tenantId: TenantId,
-      about: { clientId: string; accountId: string; sid?: string | null },
-    ): Promise<void> {
-      const issuer = await issuers.byTenant(tenantId);
-      if (issuer)
-        await issuers.inScope(issuer, () =>
-          sendBackchannelLogout(issuer.provider, about.clientId, about.accountId, about.sid ?? undefined),
-        );
+    /**
+     * Delivers one logout that is owed (OIDC Back-Channel Logout 1.0). Throws when the relying party did not take it.
+     *
+     * @returns why nobody ever will, where that is so
+     */
+    async deliverLogout(tenantId: TenantId, owed: OwedLogout, signal: AbortSignal): Promise<string | undefined> {
+      const issuer = await issuers.ofSession(tenantId, owed.iss ?? undefined);
+      if (!issuer) return 'the tenant is gone';
+      return issuers.inScope(issuer, () => sendLogout(issuer.provider, egress.fetch, owed, signal));
     },
   };
 }

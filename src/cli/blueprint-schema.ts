@@ -45,7 +45,7 @@ const settings = z
         idTokenSeconds: seconds,
       })
       .partial(),
-    sessions: z.strictObject({ idleSeconds: seconds, absoluteSeconds: seconds }).partial(),
+    sessions: z.strictObject({ idleSeconds: seconds, absoluteSeconds: seconds, maxPerUser: z.int().min(1) }).partial(),
     mfa: z
       .strictObject({
         mode: z.enum(['off', 'optional', 'required', 'required_for_roles']),

@@ -25,7 +25,9 @@ import { createEmailTokenService } from './recovery/email-token-service.ts';
 import { createRecoveryService, type RecoveryDeps } from './recovery/recovery-service.ts';
 import { createRecoveryThrottle } from './recovery/recovery-throttle.ts';
 import { createVerificationService, type VerificationDeps } from './recovery/verification-service.ts';
+import { createLogoutDeliveries } from './sessions/logout-delivery-service.ts';
 import { createSessionService } from './sessions/session-service.ts';
+import { createSessionSweep } from './sessions/session-sweep-service.ts';
 import { createDeviceCookies } from './sign-in/device-cookie.ts';
 import type { SignInEnd } from './sign-in/progress.ts';
 import { createSignIn } from './sign-in/sign-in-service.ts';
@@ -105,7 +107,8 @@ export function createServices(deps: ServiceDeps) {
   const ways = { factors, passkeys, challenges, signIn, rememberedDevices };
   const grants = createGrantService({ audit });
   const idempotency = createIdempotencyService({ keys: tenantKeys, platformTenant });
-  const rooms = { audit, tenantKeys, signingKeys, idempotency, grants, ...people, ...ways, ...forgotten };
+  const ends = { sessionSweep: createSessionSweep({ audit }), logoutDeliveries: createLogoutDeliveries({ audit }) };
+  const rooms = { audit, tenantKeys, signingKeys, idempotency, grants, ...ends, ...people, ...ways, ...forgotten };
   return { ...rooms, blueprint: createBlueprintService({ ...rooms, passwordTransfer: createPasswordTransfer() }) };
 }
 

@@ -49,15 +49,8 @@ export async function deleteDead(db: Knex, table: SweptTable, limit: number): Pr
   });
 }
 
-export type DeadSession = { tenantId: string; uid: string; accountId: string | null; payload: Record<string, unknown> };
-
-/** Like `deleteDead` for sessions, and gives what they were: their clients may have to be told. */
-export async function takeDeadSessions(db: Knex, limit: number): Promise<DeadSession[]> {
-  const { rows } = await db.raw(
-    `delete from oidc_session where ctid = any(array(
-       select ctid from oidc_session where expires_at < now() - interval '1 minute' limit ? for update skip locked))
-     returning tenant_id as "tenantId", uid, account_id as "accountId", payload`,
-    [limit],
-  );
-  return rows;
+/** Like `deleteDead` for sessions: what each end owes, the row's trigger writes. */
+export async function endDeadSessions(db: Knex, limit: number): Promise<number> {
+  const { rows } = await db.raw('select end_dead_sessions(?) as gone', [limit]);
+  return rows[0].gone;
 }

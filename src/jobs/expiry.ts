@@ -13,17 +13,7 @@ export type Expiry = {
   sweep(options?: { hourly?: boolean; signal?: AbortSignal }): Promise<Record<string, number>>;
 };
 
-/**
- * @param onSessions runs in the transaction that deletes sessions, with what they were: the place for rows of the outbox
- *   that tell their clients (back-channel logout)
- */
-export function createExpiry(deps: {
-  db: Knex;
-  log: Log;
-  onSessions?: (tx: Knex, sessions: readonly store.DeadSession[]) => Promise<void>;
-}): Expiry {
-  const { db, log, onSessions } = deps;
-
+export function createExpiry({ db, log }: { db: Knex; log: Log }): Expiry {
   /** Until a statement finds less than a full batch; bounded, so that one table cannot starve the others. */
   async function drain(work: () => Promise<number>, signal: AbortSignal | undefined): Promise<number> {
     let total = 0;
@@ -33,14 +23,6 @@ export function createExpiry(deps: {
       if (gone < LIMITS.expiryBatchRows) break;
     }
     return total;
-  }
-
-  async function takeSessions(): Promise<number> {
-    return db.transaction(async (tx) => {
-      const sessions = await store.takeDeadSessions(tx, LIMITS.expiryBatchRows);
-      if (sessions.length > 0) await onSessions?.(tx, sessions);
-      return sessions.length;
-    });
   }
 
   return {
@@ -56,7 +38,7 @@ export function createExpiry(deps: {
           broken.push(error);
         }
       }
-      await note('oidc_session', takeSessions);
+      await note('oidc_session', () => store.endDeadSessions(db, LIMITS.expiryBatchRows));
       for (const table of hourly ? [...store.EACH_MINUTE, ...store.EACH_HOUR] : store.EACH_MINUTE) {
         await note(table, () => store.deleteDead(db, table, LIMITS.expiryBatchRows));
       }

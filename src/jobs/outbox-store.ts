@@ -17,6 +17,8 @@ export type OutboxRow = {
   /** This one included. */
   attempts: number;
   createdAt: Date;
+  /** Since when its day runs: since it was made, or asked for again. */
+  since: Date;
 };
 
 const PENDING = 'delivered_at is null and dead_at is null';
@@ -65,13 +67,14 @@ const LEASE = {
     ), taken as (
       update outbox o set attempts = o.attempts + 1, due_at = now() + $5 * interval '1 millisecond'
         from due where o.tenant_id = due.tenant_id and o.id = due.id
-      returning o.tenant_id, o.id, o.kind, o.payload, o.lane, o.attempts, o.created_at
+      returning o.tenant_id, o.id, o.kind, o.payload, o.lane, o.attempts, o.created_at,
+        coalesce(o.retried_at, o.created_at) as since
     )
     select t.tenant_id as "tenantId", t.id, t.kind, t.payload, t.lane, l.failing_since as "failingSince", t.attempts,
-           t.created_at as "createdAt", null::uuid as last, 0 as tenants
+           t.created_at as "createdAt", t.since, null::uuid as last, 0 as tenants
       from taken t left join outbox_lanes l on l.tenant_id = t.tenant_id and l.lane = t.lane
     union all
-    select null, null, null, null, null, null, null, null, max(tenant_id::text)::uuid, count(*)::integer
+    select null, null, null, null, null, null, null, null, null, max(tenant_id::text)::uuid, count(*)::integer
       from tenants where (select count(*) from taken) < $4`,
 };
 

@@ -51,9 +51,9 @@ export function backoffMs(attempts: number, random: () => number = Math.random):
  * row and before the row was marked will send it again, with the same id. Exactly once cannot be had over HTTP; receivers
  * that must not act twice compare the id. No order is promised.
  *
- * A failed row comes back after `backoffMs`, and is given up 24 hours after it was written. Rows of kinds without a
- * handler wait: a newer node may know them. No kind, no tenant and no lane holds another up, see queue and store. A lane
- * whose attempts have failed `LIMITS.outboxLaneFailures` times one after the other is left alone for as long as
+ * A failed row comes back after `backoffMs`, and is given up 24 hours after it was written, or asked for again. Rows of
+ * kinds without a handler wait: a newer node may know them. No kind, no tenant and no lane holds another up, see queue
+ * and store. A lane whose attempts have failed `LIMITS.outboxLaneFailures` times one after the other is left alone for as long as
  * `backoffMs` says: its receiver is down, and each of a thousand rows need not find that out.
  *
  * @param hands by kind, where the usual ones do not fit
@@ -91,7 +91,7 @@ export function createOutbox(deps: {
 
   async function fail(row: OutboxRow, error: unknown): Promise<void> {
     const reason = error instanceof Error ? errorMessage(error).slice(0, 500) : 'unknown';
-    const tooOld = Date.now() - row.createdAt.getTime() >= LIMITS.outboxGiveUpMs;
+    const tooOld = Date.now() - row.since.getTime() >= LIMITS.outboxGiveUpMs;
     const dead = error instanceof Undeliverable || tooOld;
     log.warn(
       { err: error, outbox: row.id, kind: row.kind, tenantId: row.tenantId, attempts: row.attempts, dead },

@@ -58,6 +58,7 @@ export const FAILURES = {
   refresh_replay: 'The refresh token was used before. Its session has ended.',
   session_not_found: 'There is no such session.',
   device_not_found: 'There is no such device.',
+  delivery_not_found: 'There is no such delivery.',
   token_invalid: 'The link or code is not valid, or not any more.',
   // Access
   role_not_found: 'There is no such role.',

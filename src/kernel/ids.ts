@@ -11,6 +11,7 @@ export type SessionId = Branded<'session'>;
 export type FactorId = Branded<'factor'>;
 export type ChallengeId = Branded<'challenge'>;
 export type EmailTokenId = Branded<'email-token'>;
+export type DeliveryId = Branded<'delivery'>;
 
 /** The moment of the latest id, as its first 48 bits are written, and how many there were in it before. */
 let moment = '';

@@ -60,6 +60,7 @@ export const LIMITS = {
   strangerWindowSeconds: 86_400,
   addressFailures: 100,
   addressWindowSeconds: 900,
+  sessionsOfUser: 100,
   // Factors
   challengeSeconds: 600,
   challengeTries: 5,
@@ -158,6 +159,7 @@ export const LIMITS = {
   outboxHandlerMs: 30_000,
   outboxLeaseMs: 60_000,
   outboxGiveUpMs: 24 * 3_600_000,
+  sessionSweepRows: 500,
   // Log
   logStringChars: 2_048,
   logDepth: 6,
@@ -175,6 +177,7 @@ export const LIMITS = {
   pageSize: 100,
   pages: 1_000_000,
   cursorChars: 512,
+  countedRows: 10_000,
   searchMinChars: 2,
   searchMaxChars: 100,
   // Audit

@@ -5,7 +5,7 @@ import type { ClientSource } from './client-source.ts';
 import { grantModelStore } from './grant-model-store.ts';
 import { housePagesAt } from './house-clients.ts';
 import { type RefreshSettings, refreshChainStore } from './refresh-chain-store.ts';
-import { sessionModelStore } from './session-model-store.ts';
+import { type SessionSettings, sessionModelStore } from './session-model-store.ts';
 import { tokenModelStore } from './token-model-store.ts';
 import { transientModelStore } from './transient-model-store.ts';
 
@@ -22,10 +22,12 @@ export type AdapterOptions = {
   clients: ClientSource;
   registry: ClientRegistry;
   refresh: Omit<RefreshSettings, 'key'>;
+  session: Omit<SessionSettings, 'issuer'>;
 };
 
 /** The storage of one issuer: which model is kept where. The tenant is bound here, once; no model can reach another's. */
-export function adapterFactory({ db, tenant, issuer, clients, registry, refresh }: AdapterOptions): AdapterFactory {
+export function adapterFactory(options: AdapterOptions): AdapterFactory {
+  const { db, tenant, issuer, clients, registry, refresh, session } = options;
   const seal = tenant.keyFor('seal');
   const tokenKeys = { seal, userCode: tenant.keyFor('user-code') };
   return (model: string): Adapter => {
@@ -35,7 +37,7 @@ export function adapterFactory({ db, tenant, issuer, clients, registry, refresh 
       case 'Grant':
         return grantModelStore(tenant.id);
       case 'Session':
-        return sessionModelStore(tenant.id);
+        return sessionModelStore(tenant.id, { issuer, ...session });
       case 'RefreshToken':
         return refreshChainStore(tenant.id, { key: tenant.keyFor('refresh-chain'), ...refresh });
       case 'Interaction':
@@ -54,7 +56,8 @@ export function adapterFactory({ db, tenant, issuer, clients, registry, refresh 
   };
 }
 
-function clientAdapter({ db, tenant, issuer, clients, registry }: Omit<AdapterOptions, 'refresh'>): Adapter {
+function clientAdapter(options: Omit<AdapterOptions, 'refresh' | 'session'>): Adapter {
+  const { db, tenant, issuer, clients, registry } = options;
   const own = housePagesAt(issuer);
   const call = () => ({ db, actor: { kind: 'system', name: 'oidc' } as const, now: new Date() });
   return {

@@ -60,8 +60,8 @@ export function serveIssuers({ db, issuers, documents, pages, errorPage }: Front
     }
     bindCookies(ctx, issuer);
     ctx.state['issuer'] = issuer;
-    const { ip, userAgent } = ctx.state['origin'] as Origin;
-    const scope = { db, tenantId: issuer.tenant.id, ip, userAgent, device: sha256(userAgent) };
+    const origin = ctx.state['origin'] as Origin;
+    const scope = { db, tenantId: issuer.tenant.id, ...origin, device: sha256(origin.userAgent) };
     try {
       await inRequestScope(
         scope,

@@ -16,8 +16,6 @@ export type HardenOptions = {
   clientSecretKey: Buffer;
   /** Refuses a client by its address, before its secret is looked at. Throws an error of the core. */
   assertClientAddress(client: Client, ip: string): void;
-  /** Queues a back-channel logout instead of sending it while the user waits. */
-  queueBackchannelLogout(clientId: string, accountId: string, sid: string | undefined): void;
 };
 
 // biome-ignore lint/suspicious/noExplicitAny: the prototypes of the core's models are not typed; each use is tested
@@ -35,7 +33,7 @@ export function harden(provider: Provider, options: HardenOptions): Provider {
   nameTokens(provider, options);
   checkClientAddresses(provider, options);
   rememberOnce(provider, options);
-  queueBackchannelLogouts(provider, options);
+  leaveLogoutsToTheRows(provider);
   takeOnlyIdTokensAsHints(provider);
   return provider;
 }
@@ -147,21 +145,7 @@ function takeOnlyIdTokensAsHints(provider: Provider): void {
   };
 }
 
-function queueBackchannelLogouts(provider: Provider, { queueBackchannelLogout }: HardenOptions): void {
-  const prototype = provider.Client.prototype as Untyped;
-  prototype.sendBackchannelLogout = prototype.backchannelLogout;
-  prototype.backchannelLogout = async function queued(this: Client, accountId: string, sid?: string) {
-    queueBackchannelLogout(this.clientId, accountId, sid);
-  };
-}
-
-/** Sends a logout token now (OIDC Back-Channel Logout 1.0 §2.5). Throws when the relying party does not take it. */
-export async function sendBackchannelLogout(
-  provider: Provider,
-  clientId: string,
-  accountId: string,
-  sid?: string,
-): Promise<void> {
-  const client = (await provider.Client.find(clientId)) as Untyped;
-  if (client?.backchannelLogoutUri) await client.sendBackchannelLogout(accountId, sid);
+/** The core would send logout tokens while the person waits, and only here; the row of a session owes them (migrations). */
+function leaveLogoutsToTheRows(provider: Provider): void {
+  (provider.Client.prototype as Untyped).backchannelLogout = async () => {};
 }

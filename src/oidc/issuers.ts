@@ -19,11 +19,10 @@ import { inProcess } from './in-process.ts';
 import { introspectJwts } from './introspection.ts';
 import { publicJwks } from './jwks.ts';
 import { type JwtReader, jwtReader } from './jwt-tokens.ts';
-import { queueBackchannelLogout } from './logout-store.ts';
 import { createProvider, isRoute, type ProviderOptions } from './provider.ts';
 import { translateRecords } from './registration-records.ts';
 import { limitRequests, type RequestLimits } from './request-limits.ts';
-import { inRequestScope } from './request-scope.ts';
+import { currentScope, inRequestScope } from './request-scope.ts';
 
 /** One issuer of one tenant, ready to answer. It holds no state and can be thrown away at any moment. */
 export type Issuer = {
@@ -42,7 +41,7 @@ export type Address = { tenant: DirectoryTenant; domain?: string };
 
 export type IssuersOptions = Omit<
   ProviderOptions,
-  'tenant' | 'issuer' | 'mount' | 'keys' | 'endSession' | 'queueBackchannelLogout' | 'registration'
+  'tenant' | 'issuer' | 'mount' | 'keys' | 'onReplay' | 'registration'
 > &
   EventOptions & {
     db: Knex;
@@ -75,8 +74,7 @@ export function createIssuers(options: IssuersOptions) {
       mount,
       keys,
       registration: options.registrationOf(tenant),
-      endSession: (uid) => options.sessions.endByUid({ ...call(), tenantId: tenant.id }, uid, 'refresh_replay'),
-      queueBackchannelLogout: (...about) => queueBackchannelLogout(tenant, ...about),
+      onReplay: (about) => endReplayed(tenant, about),
     });
     registerFirstPartyGrant(provider, tenant.settings.sessions.idleSeconds);
     wireEvents(provider, tenant, options);
@@ -102,6 +100,18 @@ export function createIssuers(options: IssuersOptions) {
       discovery: Buffer.from(JSON.stringify(publicMetadata(discovery.body as Metadata))),
       jwks: Buffer.from(JSON.stringify(publicJwks(keys))),
     };
+  }
+
+  /** Somebody has a refresh token that somebody else has used: its session is nobody's any more. */
+  async function endReplayed(
+    tenant: DirectoryTenant,
+    { sessionUid, clientId }: { sessionUid: string | null; clientId: string | undefined },
+  ): Promise<void> {
+    options.auditRefusal(tenant, 'refresh.replayed', { clientId, sessionUid });
+    const { ip, userAgent, requestId = '' } = currentScope();
+    const origin = { ip, userAgent, requestId };
+    if (sessionUid)
+      await options.sessions.endByUid({ ...call(), tenantId: tenant.id, origin }, sessionUid, 'refresh_replay');
   }
 
   /** The instance for an issuer; built once for all who ask at the same time, and again when the tenant has changed. */
@@ -135,6 +145,17 @@ export function createIssuers(options: IssuersOptions) {
     async byTenant(tenantId: TenantId): Promise<Issuer | undefined> {
       const tenant = await directory.byId(call(), tenantId);
       return tenant?.isActive ? issuerOf({ tenant }) : undefined;
+    },
+
+    /**
+     * The issuer at which a session was, by its URL where it is known: also of a tenant that is suspended, whose relying
+     * parties must be told. Where the tenant has given that host up, it is the one under its path.
+     */
+    async ofSession(tenantId: TenantId, iss: string | undefined): Promise<Issuer | undefined> {
+      const tenant = await directory.byId(call(), tenantId);
+      if (!tenant) return undefined;
+      const domain = tenant.domains.find((one) => one === (iss && URL.parse(iss)?.hostname));
+      return issuerOf({ tenant, ...(domain && { domain }) });
     },
 
     /** The issuer that a token names by its URL (`iss`). */

@@ -2,7 +2,7 @@ import { prepared } from '../database/pool.ts';
 import type { OperatorCall } from '../kernel/call.ts';
 import type { TenantId, UserId } from '../kernel/ids.ts';
 
-const FIND = { name: 'live-session', text: 'select roles, permissions from live_session($1, $2, $3)' };
+const FIND = { name: 'live-session', text: 'select roles, permissions from live_session($1, $2, $3, $4, $5)' };
 
 // The grant is what the page was given: signing out of the pages alone takes it away, and leaves the session.
 const FIND_AT_PAGE = {
@@ -14,12 +14,21 @@ const FIND_AT_PAGE = {
 
 export type LiveSession = { roles: string[]; permissions: string[] };
 
-/** What the user of a session may do now; undefined where session, user or tenant is no more. One prepared statement. */
-export async function findLive(
-  { db }: OperatorCall,
-  { tenantId, sessionUid, userId }: { tenantId: TenantId; sessionUid: string; userId: UserId },
-): Promise<LiveSession | undefined> {
-  const [alive] = await prepared<LiveSession>(db, FIND, [tenantId, sessionUid, userId]);
+export type AboutSession = {
+  tenantId: TenantId;
+  sessionUid: string;
+  userId: UserId;
+  lifetimes: { idleSeconds: number; absoluteSeconds: number };
+};
+
+/**
+ * What the user of a session may do now; undefined where session, user or tenant is no more. One prepared statement. It
+ * counts as a use of the session.
+ */
+export async function findLive({ db }: OperatorCall, about: AboutSession): Promise<LiveSession | undefined> {
+  const { tenantId, sessionUid, userId, lifetimes } = about;
+  const { idleSeconds, absoluteSeconds } = lifetimes;
+  const [alive] = await prepared<LiveSession>(db, FIND, [tenantId, sessionUid, userId, idleSeconds, absoluteSeconds]);
   return alive;
 }
 

@@ -14,14 +14,16 @@ import { type HardenOptions, harden } from './harden.ts';
 import { jwksOf } from './jwks.ts';
 import { PARAMETER_RULES } from './parameter-rules.ts';
 import { ACR_VALUES, type PolicyDeps, signInPolicy } from './policy.ts';
+import type { RefreshSettings } from './refresh-chain-store.ts';
+import { absoluteEnd } from './session-model-store.ts';
 import { extraTokenClaims } from './token-claims.ts';
 
-/** Seconds a first-party (JSON) refresh token lives: v1's refreshExpiresIn. */
-export const FIRST_PARTY_REFRESH_SECONDS = 28_800;
+/** Seconds a first-party (JSON) refresh token lives at most: v1's refreshExpiresIn. */
+const FIRST_PARTY_REFRESH_SECONDS = 28_800;
 
 export type ProviderOptions = FeatureOptions &
-  Omit<AdapterOptions, 'tenant' | 'refresh'> &
-  Pick<HardenOptions, 'assertClientAddress' | 'queueBackchannelLogout'> &
+  Omit<AdapterOptions, 'tenant' | 'refresh' | 'session'> &
+  Pick<HardenOptions, 'assertClientAddress'> &
   Pick<PolicyDeps, 'secondFactorOf'> & {
     db: Knex;
     tenant: DirectoryTenant;
@@ -31,7 +33,7 @@ export type ProviderOptions = FeatureOptions &
     keys: readonly SigningKey[];
     /** Seconds of grace for a repeated refresh, where the tenant sets none. */
     refreshGrace: number;
-    endSession(uid: string): Promise<void>;
+    onReplay: RefreshSettings['onReplay'];
     /** All outbound requests of the core go through the egress module. */
     egress: typeof fetch;
   };
@@ -48,17 +50,20 @@ export function createProvider(options: ProviderOptions): Provider {
     refreshKey: tenant.keyFor('refresh-chain'),
     clientSecretKey: tenant.keyFor('client-secret'),
     assertClientAddress: options.assertClientAddress,
-    queueBackchannelLogout: options.queueBackchannelLogout,
   });
 }
 
 function configuration(options: ProviderOptions): Configuration {
-  const { tenant, issuer, mount, pages, refreshGrace, endSession } = options;
+  const { tenant, issuer, mount, pages, refreshGrace, onReplay } = options;
   const { settings } = tenant;
   const grace = settings.tokens.refreshGraceSeconds ?? refreshGrace;
-  const sessionIdle = settings.sessions.idleSeconds;
+  const { maxPerUser } = settings.sessions;
   return {
-    adapter: adapterFactory({ ...options, refresh: { grace, sessionIdle, endSession } }),
+    adapter: adapterFactory({
+      ...options,
+      refresh: { grace, lifetimes: settings.sessions, onReplay },
+      session: { maxPerUser },
+    }),
     jwks: jwksOf(options.keys) as JWKS,
     routes: ROUTES,
     cookies: cookies(tenant, issuer, mount),
@@ -202,10 +207,12 @@ function lifetimes({ settings: { tokens, sessions } }: DirectoryTenant): NonNull
     IdToken: tokens.idTokenSeconds,
     Interaction: 3_600,
     RegistrationAccessToken: LIMITS.registrationTokenSeconds,
-    // A family ends LIMITS.refreshChainSeconds after it began, however often it was refreshed.
+    // A family ends LIMITS.refreshChainSeconds after it began, however often it was refreshed, and with its session.
     RefreshToken: (_ctx, token) => {
       const each = token.clientId === FIRST_PARTY_CLIENT ? FIRST_PARTY_REFRESH_SECONDS : tokens.refreshTokenSeconds;
-      return Math.max(1, Math.min(each, (token.iiat ?? now()) + LIMITS.refreshChainSeconds - now()));
+      const last = (token.iiat ?? now()) + LIMITS.refreshChainSeconds;
+      const session = token.expiresWithSession ? absoluteEnd(token.sessionUid, sessions.absoluteSeconds) : undefined;
+      return Math.max(1, Math.min(each, last - now(), (session ?? last) - now()));
     },
     // Longer than anything that hangs on it.
     Grant: Math.max(LIMITS.refreshChainSeconds, sessions.absoluteSeconds) + 86_400,

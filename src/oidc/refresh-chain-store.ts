@@ -5,7 +5,7 @@ import type { TenantId } from '../kernel/ids.ts';
 import { rememberGrant } from './grant-model-store.ts';
 import { decodeRefreshValue, type RefreshValue } from './refresh-value.ts';
 import { currentScope, sqlState } from './request-scope.ts';
-import { rememberSession, sessionRow } from './session-model-store.ts';
+import { awakeUntil, rememberSession, sessionRow } from './session-model-store.ts';
 import { revoked } from './token-model-store.ts';
 
 const FIND = {
@@ -19,7 +19,8 @@ const FIND = {
 };
 const STATE = {
   name: 'chain-state',
-  text: `select generation, rotated_by, grant_id, session_uid, extract(epoch from now() - rotated_at)::float8 as age
+  text: `select generation, rotated_by, grant_id, session_uid, payload ->> 'clientId' as client_id,
+      extract(epoch from now() - rotated_at)::float8 as age
     from oidc_refresh_chain where tenant_id = $1 and chain = $2`,
 };
 const ADD = {
@@ -36,6 +37,7 @@ const REVOKE = { name: 'chain-revoke', text: 'delete from oidc_refresh_chain whe
 const END_GRANT = { name: 'grant-remove', text: 'delete from oidc_grant where tenant_id = $1 and id = $2' };
 
 type State = { generation: number; rotated_by: Buffer | null; age: number; grant_id: string };
+type Family = { grant_id: string; session_uid: string | null; client_id: string | null };
 type Row = State & {
   payload: AdapterPayload;
   grant_payload: AdapterPayload;
@@ -50,20 +52,17 @@ export type RefreshSettings = {
   key: Buffer;
   /** Seconds in which a repetition gives the same successor; 0: none. */
   grace: number;
-  /** Seconds by which a refresh keeps its session awake. */
-  sessionIdle: number;
-  /** Ends the session of a family that was replayed, its relying parties told. On its own transaction. */
-  endSession(uid: string): Promise<void>;
+  /** By how much a refresh keeps its session awake, and until when at most. */
+  lifetimes: { idleSeconds: number; absoluteSeconds: number };
+  /** Hears that a family was replayed, and ends its session. In transactions of its own. */
+  onReplay(about: { sessionUid: string | null; clientId: string | undefined }): Promise<void>;
 };
 
 /**
  * Refresh tokens as chains (RFC 9700 §4.14.2): one row a family, a generation that is turned by compare-and-set. Two
  * that turn it at once inside the grace get the same successor; anything older, at any time, ends family and session.
  */
-export function refreshChainStore(
-  tenantId: TenantId,
-  { key, grace, sessionIdle, endSession }: RefreshSettings,
-): Adapter {
+export function refreshChainStore(tenantId: TenantId, { key, grace, lifetimes, onReplay }: RefreshSettings): Adapter {
   const repeats = (value: RefreshValue, row: State) => {
     const { device } = currentScope();
     const sameDevice = !device || !row.rotated_by || device.equals(row.rotated_by);
@@ -71,22 +70,24 @@ export function refreshChainStore(
   };
 
   /** The family and its session end, whatever becomes of the request that revealed the replay. */
-  const endFamily = async (row: State & { session_uid: string | null }) => {
+  const endFamily = async ({ grant_id, session_uid, client_id }: Family) => {
     const scope = currentScope();
     scope.refreshReplay = true;
-    if (row.session_uid) await endSession(row.session_uid);
-    await prepared(scope.db, END_GRANT, [tenantId, row.grant_id]);
+    await onReplay({ sessionUid: session_uid, clientId: client_id ?? undefined });
+    await prepared(scope.db, END_GRANT, [tenantId, grant_id]);
   };
 
   const rotate = (next: RefreshValue, body: object, expiresAt: number) => {
     const scope = currentScope();
-    const sessionUntil = 'sessionUid' in body ? Math.floor(Date.now() / 1000) + sessionIdle : null;
+    const { sessionUid, expiresWithSession } = body as AdapterPayload;
+    // Offline access works while nobody is there; only what belongs to the session says that somebody is.
+    const sessionUntil = expiresWithSession ? awakeUntil(sessionUid as string, lifetimes) : null;
     scope.writes.push({
       statement: ROTATE,
       values: [tenantId, next.chain, next.generation, body, scope.device, expiresAt, sessionUntil],
       async onRefusal(error) {
         if (sqlState(error) !== 'GH002') return undefined;
-        const [row] = await prepared<State & { session_uid: string | null }>(scope.db, STATE, [tenantId, next.chain]);
+        const [row] = await prepared<State & Family>(scope.db, STATE, [tenantId, next.chain]);
         if (row && repeats({ ...next, generation: next.generation - 1 }, row)) return 'without';
         if (row) await endFamily(row);
         return new errors.InvalidGrant('refresh token was used before');
@@ -114,6 +115,7 @@ export function refreshChainStore(
       const value = decodeRefreshValue(key, token);
       if (!value) throw new Error('a refresh token of ours does not read');
       const { jti: _, ...body } = payload;
+      currentScope().refreshSeconds = (payload.exp as number) - (payload.iat as number);
       if (value.generation > 0) return rotate(value, body, payload.exp as number);
       const { writes, device } = currentScope();
       const session = (payload['sessionUid'] as string | undefined) ?? null;
@@ -132,11 +134,9 @@ export function refreshChainStore(
       const replayed = scope.loaded.get(`RefreshToken:${token}`);
       if (replayed)
         await endFamily({
-          generation: 0,
-          rotated_by: null,
-          age: 0,
           grant_id: replayed.grantId as string,
           session_uid: replayed['endUid'] as string | null,
+          client_id: replayed.clientId ?? null,
         });
       scope.writes.push({ statement: REMOVE, values: [tenantId, value.chain] });
     },

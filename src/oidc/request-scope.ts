@@ -22,6 +22,7 @@ export type RequestScope = {
   readonly tenantId: TenantId;
   readonly ip: string;
   readonly userAgent: string;
+  readonly requestId?: string;
   /** Who repeats a refresh inside the grace must look like who asked first. */
   readonly device: Buffer | null;
   /** Rows by `model:id`, as they will be after the writes; undefined for one that is known to be absent. */
@@ -33,6 +34,8 @@ export type RequestScope = {
   standIn?: { id: string; model: string; payload: AdapterPayload };
   /** Set when a refresh token turned out to be used before. */
   refreshReplay?: boolean;
+  /** Seconds that the refresh token lives which the request issues. */
+  refreshSeconds?: number;
   /** What happens once the writes are kept: audit lines, metrics. */
   readonly afterwards: (() => void)[];
 };
@@ -46,7 +49,9 @@ export function currentScope(): RequestScope {
   return scope;
 }
 
-export type ScopeStart = Pick<RequestScope, 'db' | 'tenantId' | 'ip' | 'userAgent'> & { device?: Buffer | null };
+export type ScopeStart = Pick<RequestScope, 'db' | 'tenantId' | 'ip' | 'userAgent' | 'requestId'> & {
+  device?: Buffer | null;
+};
 
 /**
  * Runs `work` in a new scope and then keeps what it owes.

@@ -1,7 +1,7 @@
 import { type Adapter, type AdapterPayload, errors, Provider } from 'oidc-provider';
 import { createLookup } from '../database/lookup.ts';
 import { prepared } from '../database/pool.ts';
-import type { TenantId } from '../kernel/ids.ts';
+import { newId, type TenantId } from '../kernel/ids.ts';
 import { sha256 } from '../kernel/secret.ts';
 import { rememberGrant } from './grant-model-store.ts';
 import { currentScope, sqlState } from './request-scope.ts';
@@ -21,13 +21,13 @@ const FIND_BY_UID = {
 };
 const BEGIN = {
   name: 'session-begin',
-  text: 'select oidc_begin_session($1, $2, $3, $4, $5, $6, $7, to_timestamp($8))',
+  text: 'select oidc_begin_session($1, $2, $3, $4, $5, $6, $7, to_timestamp($8), $9)',
 };
 const KEEP = { name: 'session-keep', text: 'select oidc_keep_session($1, $2, $3, $4, $5, to_timestamp($6))' };
-const REMOVE = { name: 'session-remove', text: 'delete from oidc_session where tenant_id = $1 and uid = $2' };
-const REMOVE_BY_ID = {
-  name: 'session-remove-by-id',
-  text: 'delete from oidc_session where tenant_id = $1 and id_hash = $2',
+const END = { name: 'session-end', text: 'select end_sessions($1, array[$2], $3)' };
+const END_BY_ID = {
+  name: 'session-end-by-id',
+  text: 'select end_sessions($1, array(select uid from oidc_session where tenant_id = $1 and id_hash = $2), $3)',
 };
 
 /** Seconds for which an unchanged session need not be written again. */
@@ -46,11 +46,18 @@ const find = createLookup<Row>(FIND, ['uuid', 'bytea', 'text']);
 
 export const sessionRow = (uid: string) => `Session:${uid}`;
 
+export type SessionSettings = {
+  /** The issuer at which the sessions are: logout tokens must come from the same (OIDC Back-Channel Logout 1.0 §2.4). */
+  issuer: string;
+  /** How many a user may have; the oldest end when there are more. */
+  maxPerUser: number | undefined;
+};
+
 /**
  * Sessions. The cookie's value is kept as its hash only; a session that was found by its uid carries a marker in its
  * place, which `destroy` understands.
  */
-export function sessionModelStore(tenantId: TenantId): Adapter {
+export function sessionModelStore(tenantId: TenantId, { issuer, maxPerUser }: SessionSettings): Adapter {
   return {
     async find(id) {
       const { db } = currentScope();
@@ -77,7 +84,8 @@ export function sessionModelStore(tenantId: TenantId): Adapter {
       const uid = payload.uid as string;
       const before = scope.loaded.get(sessionRow(uid));
       scope.rows.set(sessionRow(uid), payload);
-      const { jti: _, ...body } = payload;
+      const { jti: _, ...rest } = payload;
+      const body = { ...rest, iss: issuer };
       if (before && before.accountId === payload.accountId) {
         const change = changeOf(before, payload);
         if (!change) return;
@@ -94,15 +102,25 @@ export function sessionModelStore(tenantId: TenantId): Adapter {
       }
       scope.writes.push({
         statement: BEGIN,
-        values: [tenantId, uid, sha256(id), payload.accountId ?? null, body, scope.ip, scope.userAgent, payload.exp],
+        values: [
+          tenantId,
+          uid,
+          sha256(id),
+          payload.accountId ?? null,
+          body,
+          scope.ip,
+          scope.userAgent,
+          payload.exp,
+          maxPerUser ?? null,
+        ],
         onRefusal: async (error) =>
           sqlState(error) === 'GH003' ? new errors.AccessDenied('the account is not active') : undefined,
       });
     },
     async destroy(id) {
-      const scope = currentScope();
-      if (id.startsWith('uid:')) scope.writes.push({ statement: REMOVE, values: [tenantId, id.slice(4)] });
-      else scope.writes.push({ statement: REMOVE_BY_ID, values: [tenantId, sha256(id)] });
+      const { writes } = currentScope();
+      if (id.startsWith('uid:')) writes.push({ statement: END, values: [tenantId, id.slice(4), signOut()] });
+      else writes.push({ statement: END_BY_ID, values: [tenantId, sha256(id), signOut()] });
     },
     async findByUserCode() {
       return undefined;
@@ -112,6 +130,12 @@ export function sessionModelStore(tenantId: TenantId): Adapter {
   };
 }
 
+/** The core removes a session where the person has asked for it, and nowhere else. */
+function signOut(): object {
+  const { ip, userAgent, requestId = null } = currentScope();
+  return { reason: 'sign_out', actorKind: 'user', id: newId(), at: new Date(), ip, userAgent, requestId };
+}
+
 /** Keeps a session that another statement has read along. */
 export function rememberSession(uid: string, body: AdapterPayload, seenAt: Date, id: string): AdapterPayload {
   const { rows, loaded } = currentScope();
@@ -119,6 +143,18 @@ export function rememberSession(uid: string, body: AdapterPayload, seenAt: Date,
   rows.set(sessionRow(uid), payload);
   loaded.set(sessionRow(uid), { ...structuredClone(payload), seenAt: seenAt.getTime() });
   return payload;
+}
+
+/** When a session that this request has met ends whatever happens, in seconds since 1970; undefined for one it has not. */
+export function absoluteEnd(uid: string | undefined, absoluteSeconds: number): number | undefined {
+  const loginTs = uid === undefined ? undefined : currentScope().rows.get(sessionRow(uid))?.['loginTs'];
+  return typeof loginTs === 'number' ? loginTs + absoluteSeconds : undefined;
+}
+
+/** Until when a use at this moment keeps a session awake, in seconds since 1970. */
+export function awakeUntil(uid: string, lifetimes: { idleSeconds: number; absoluteSeconds: number }): number {
+  const idle = Math.floor(Date.now() / 1000) + lifetimes.idleSeconds;
+  return Math.min(idle, absoluteEnd(uid, lifetimes.absoluteSeconds) ?? idle);
 }
 
 /** What a save changes, by application; undefined when there is nothing worth a write. */
@@ -134,7 +170,7 @@ function changeOf(
   const added = Object.fromEntries(
     Object.entries(now).filter(([clientId, value]) => JSON.stringify(old[clientId]) !== JSON.stringify(value)),
   );
-  const essence = ({ exp: _e, iat: _i, authorizations: _a, seenAt: _s, ...rest }: AdapterPayload) =>
+  const essence = ({ exp: _e, iat: _i, iss: _iss, authorizations: _a, seenAt: _s, ...rest }: AdapterPayload) =>
     JSON.stringify(sorted(rest));
   const same = removed.length === 0 && Object.keys(added).length === 0 && essence(before) === essence(after);
   const fresh = Date.now() - (before['seenAt'] as number) < STILL * 1000;

@@ -10,12 +10,13 @@ import { FIRST_PARTY_CLIENT, FIRST_PARTY_GRANT } from './client-source.ts';
 import { inProcess } from './in-process.ts';
 import { type Issuer, type Issuers, mounted } from './issuers.ts';
 import { findLive } from './live-session-store.ts';
-import { FIRST_PARTY_REFRESH_SECONDS } from './provider.ts';
 import { tenantOfRefreshValue } from './refresh-value.ts';
 import { currentScope, inRequestScope, type RequestScope } from './request-scope.ts';
 import { ownApi } from './resources.ts';
 
 type TokenResponse = { access_token: string; refresh_token: string; expires_in: number; session_uid?: string };
+/** The answer of the token endpoint, and how long its refresh token lives. */
+type Issued = TokenResponse & { refreshSeconds: number };
 
 /** The tokens of JSON logins: minted, turned and judged by the core, through its own token endpoint, in this process. */
 export function createTokens({ issuers }: { issuers: Issuers }): Tokens {
@@ -26,6 +27,7 @@ export function createTokens({ issuers }: { issuers: Issuers }): Tokens {
       tenantId: issuer.tenant.id,
       ip: origin?.ip ?? '',
       userAgent: origin?.userAgent ?? '',
+      ...(origin && { requestId: origin.requestId }),
       device: sha256(origin?.userAgent ?? ''),
     };
     let scope: RequestScope | undefined;
@@ -46,7 +48,10 @@ export function createTokens({ issuers }: { issuers: Issuers }): Tokens {
       );
       if (answer.status >= 500) throw new Error('the core could not answer a token request of ours');
       return {
-        tokens: answer.status === 200 ? (answer.body as TokenResponse) : undefined,
+        tokens:
+          answer.status === 200
+            ? { ...(answer.body as TokenResponse), refreshSeconds: scope?.refreshSeconds ?? 0 }
+            : undefined,
         replayed: scope?.refreshReplay === true,
       };
     } catch (error) {
@@ -56,13 +61,13 @@ export function createTokens({ issuers }: { issuers: Issuers }): Tokens {
     }
   }
 
-  const dress = (issuer: Issuer, tokens: TokenResponse): TokenSet => {
+  const dress = (issuer: Issuer, tokens: Issued): TokenSet => {
     const { sub, ses } = decodeJwt(tokens.access_token);
     return {
       accessToken: tokens.access_token,
       accessExpiresIn: tokens.expires_in,
       refreshToken: tokens.refresh_token,
-      refreshExpiresIn: FIRST_PARTY_REFRESH_SECONDS,
+      refreshExpiresIn: tokens.refreshSeconds,
       userId: sub as UserId,
       tenantId: issuer.tenant.id,
       sessionUid: ses as string,
@@ -97,7 +102,8 @@ export function createTokens({ issuers }: { issuers: Issuers }): Tokens {
       if (!claims || claims['tid'] !== issuer.tenant.id || typeof claims['ses'] !== 'string')
         throw new Failure('unauthenticated');
       const tenantId = issuer.tenant.id as TenantId;
-      const alive = await findLive(call, { tenantId, sessionUid: claims['ses'], userId: claims.sub as UserId });
+      const about = { tenantId, sessionUid: claims['ses'], userId: claims.sub as UserId };
+      const alive = await findLive(call, { ...about, lifetimes: issuer.tenant.settings.sessions });
       if (!alive) throw new Failure('unauthenticated');
       return { tenantId, userId: claims.sub as UserId, sessionUid: claims['ses'], ...alive };
     },

@@ -161,32 +161,4 @@ describe('expiry', () => {
     const gone = await Promise.all([expiry.sweep(), expiry.sweep(), expiry.sweep()]);
     expect(gone.reduce((sum, { oidc_session: rows = 0 }) => sum + rows, 0)).to.equal(5);
   });
-
-  it('hands dead sessions over in the transaction that deletes them', async () => {
-    const tenantId = randomUUID();
-    await rowsOf(tenantId, ago(2 * HOUR));
-    const told: string[] = [];
-    let broken = true;
-    const telling = createExpiry({
-      db: pool(),
-      log,
-      onSessions: async (tx, sessions) => {
-        if (broken) throw new Error('the outbox is away');
-        for (const session of sessions) told.push(session.tenantId);
-        await tx.raw('select 1');
-      },
-    });
-
-    expect(
-      await telling.sweep().then(
-        () => 'swept',
-        (error: Error) => error.message,
-      ),
-    ).to.equal('the outbox is away');
-    expect(await count('oidc_session', { tenant_id: tenantId })).to.equal(1);
-    broken = false;
-    await telling.sweep();
-    expect(told).to.deep.equal([tenantId]);
-    expect(await count('oidc_session', { tenant_id: tenantId })).to.equal(0);
-  });
 });

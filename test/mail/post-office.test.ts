@@ -70,7 +70,7 @@ describe('the post office', () => {
     await inTransaction(call, (tx) => letters.queue(tx, letter));
     const row = await pool()('outbox').where({ tenant_id: call.tenantId }).orderBy('id', 'desc').first();
     const { tenant_id: tenantId, id, kind, payload, created_at: createdAt } = row;
-    return { tenantId, id, kind, lane: NO_LANE, payload, attempts: 1, createdAt, failingSince: null };
+    return { tenantId, id, kind, lane: NO_LANE, payload, attempts: 1, createdAt, since: createdAt, failingSince: null };
   }
 
   const settle = (call: TenantCall, settings: SettingsChange) => rooms().tenants.updateSettings(call, settings);

@@ -34,11 +34,7 @@ describe('the patches of the core', () => {
       ['OIDCContext', provider.OIDCContext.prototype, ['urlFor', 'entity']],
       ['Session', provider.Session.prototype, ['save', 'persist', 'resetIdentifier']],
       ['Session', provider.Session, ['instantiate']],
-      [
-        'Client',
-        provider.Client.prototype,
-        ['compareClientSecret', 'backchannelLogout', 'sendBackchannelLogout', 'metadata'],
-      ],
+      ['Client', provider.Client.prototype, ['compareClientSecret', 'backchannelLogout', 'metadata']],
       ['Client', provider.Client, ['find', 'validate', 'needsSecret']],
       ['RefreshToken', provider.RefreshToken.prototype, ['generateTokenId']],
       ['ReplayDetection', provider.ReplayDetection, ['unique']],
@@ -127,13 +123,12 @@ describe('the patches of the core', () => {
     expect(answers.filter(Boolean)).to.have.length(1);
   });
 
-  it('queue a back-channel logout instead of sending it', async () => {
+  it('send no back-channel logout: the end of the session owes it', async () => {
     await inScope(async () => {
       const client = (await provider.Client.find('web')) as Untyped;
       await client.backchannelLogout(site.user, 'sid');
     });
-    const rows = await node.house.db('outbox').where({ tenant_id: site.tenantId }).pluck('payload');
-    expect(rows).to.deep.include({ clientId: 'web', accountId: site.user, sid: 'sid' });
+    expect(await node.house.db('outbox').where({ tenant_id: site.tenantId }).pluck('payload')).to.deep.equal([]);
   });
 
   it('see the client before its secret is looked at', () => {

@@ -1,8 +1,7 @@
 import { expect } from 'chai';
 import { aBrowser } from '../support/browser.ts';
-import { answering, listening } from '../support/listener.ts';
 import { aSite, type Site, startNode, type TestNode, WEB } from '../support/node.ts';
-import { ask, authorizeUrl, eventually, introspect, isLogin, post, someTokens } from '../support/oauth.ts';
+import { ask, authorizeUrl, introspect, isLogin, post, someTokens } from '../support/oauth.ts';
 
 describe('logout', () => {
   let node: TestNode;
@@ -87,61 +86,6 @@ describe('logout', () => {
     expect(
       (await browser.go(authorizeUrl(site, { client_id: 'other', prompt: 'none' }))).url.searchParams.get('code'),
     ).to.be.a('string');
-  });
-
-  describe('tells applications in the back channel', () => {
-    /** A site whose application listens at this port, and a node that delivers. */
-    async function told(port: number): Promise<{ at: TestNode; its: Site }> {
-      const at = await startNode({ publicUrl: node.url, background: true });
-      const its = await aSite(at, {
-        clients: [
-          { ...WEB, backchannelLogoutUri: `http://127.0.0.1:${port}/logout`, backchannelLogoutSessionRequired: true },
-        ],
-      });
-      return { at, its };
-    }
-    const outboxOf = (at: TestNode, its: Site) =>
-      at.house.db('outbox').where({ tenant_id: its.tenantId }).select('attempts', 'delivered_at', 'last_error');
-
-    it('while the person has their answer, though the application never gives one (OA53)', async () => {
-      const silent = await listening();
-      const { at, its } = await told(silent.port);
-      try {
-        const { browser, access_token } = await someTokens(at, its);
-        const page = await browser.go(`${its.issuer}/oauth/logout`);
-        expect((await browser.submit(page, { logout: 'yes' })).status).to.equal(200);
-        expect((await introspect(at, its, access_token)).body).to.deep.equal({ active: false });
-        await eventually('the call', () => silent.connections() > 0);
-        expect((await outboxOf(at, its))[0]).to.include({ delivered_at: null });
-      } finally {
-        await silent.close();
-        await at.stop();
-      }
-    });
-
-    const failures: Record<string, (elsewhere: number) => Parameters<typeof answering>[0]> = {
-      'is down': () => (socket) => void socket.destroy(),
-      'redirects elsewhere': (port) =>
-        `HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:${port}/\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`,
-      refuses: () => 'HTTP/1.1 500 No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n',
-    };
-    for (const [what, answer] of Object.entries(failures))
-      it(`again later, when the application ${what} (OA53)`, async () => {
-        const elsewhere = await listening((socket) => socket.end());
-        const listener = await listening(answering(answer(elsewhere.port)));
-        const { at, its } = await told(listener.port);
-        try {
-          const { browser } = await someTokens(at, its);
-          await browser.submit(await browser.go(`${its.issuer}/oauth/logout`), { logout: 'yes' });
-          await eventually('a first attempt', async () => ((await outboxOf(at, its))[0]?.attempts ?? 0) > 0);
-          expect((await outboxOf(at, its))[0]).to.include({ delivered_at: null });
-          expect(elsewhere.connections()).to.equal(0);
-        } finally {
-          await listener.close();
-          await elsewhere.close();
-          await at.stop();
-        }
-      });
   });
 
   it('is not done by another method than its own (SE12)', async () => {

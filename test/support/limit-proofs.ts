@@ -133,6 +133,7 @@ export const PROOFS: Record<string, Proof> = {
   strangerFailures: file('domain/sign-in/throttle.test.ts'),
   addressFailures: file('domain/sign-in/throttle.test.ts'),
   addressWindowSeconds: file('domain/sign-in/throttle.test.ts'),
+  sessionsOfUser: { upTo: (n) => settings({ sessions: { maxPerUser: n } }) },
   // Factors
   challengeSeconds: file(
     'domain/factors/challenge-service.test.ts',
@@ -223,6 +224,7 @@ export const PROOFS: Record<string, Proof> = {
   outboxHandlerMs: sizes('jobs/outbox.ts'),
   outboxLeaseMs: file('jobs/outbox.test.ts', 'another node has leased since'),
   outboxGiveUpMs: file('jobs/outbox.test.ts'),
+  sessionSweepRows: sizes('domain/sessions/session-sweep-service.ts'),
   // Log, audit, metrics
   logStringChars: file('kernel/log.test.ts'),
   logDepth: file('kernel/log.test.ts', 'is bounded'),
@@ -240,6 +242,7 @@ export const PROOFS: Record<string, Proof> = {
   pages: file('api/schemas.test.ts'),
   cursorChars: sizes('api/schemas.ts'),
   pageSize: file('domain/tenants/tenant-service.test.ts', 'comes in pages that are whole numbers'),
+  countedRows: sizes('domain/sessions/session-service.ts'),
   searchMinChars: { downTo: (n) => likePattern(x(n)) },
   searchMaxChars: { upTo: (n) => likePattern(x(n)) },
   batchRows: sizes('domain/users/user-service.ts'),

@@ -11,6 +11,7 @@ import { createHasher, type HashRun } from '../../src/domain/passwords/hash.ts';
 import { createPasswordService } from '../../src/domain/passwords/password-service.ts';
 import { createPasswordTransfer } from '../../src/domain/passwords/password-transfer.ts';
 import { createSessionService } from '../../src/domain/sessions/session-service.ts';
+import { createSessionSweep } from '../../src/domain/sessions/session-sweep-service.ts';
 import { createDeviceCookies } from '../../src/domain/sign-in/device-cookie.ts';
 import { createThrottle } from '../../src/domain/sign-in/throttle.ts';
 import type { Tenant, TenantDraft } from '../../src/domain/tenants/tenant.ts';
@@ -54,7 +55,9 @@ export function buildRooms() {
     validateMetadata: createMetadataValidator(),
   });
   const blueprint = createBlueprintService({ tenants, access, apis, users, clients, passwords, passwordTransfer });
-  return { audit, tenantKeys, sessions, access, tenants, passwords, passwordTransfer, users, apis, clients, blueprint };
+  const sessionSweep = createSessionSweep({ audit });
+  const people = { sessions, sessionSweep, access, tenants, passwords, passwordTransfer, users };
+  return { audit, tenantKeys, ...people, apis, clients, blueprint };
 }
 
 export type Rooms = ReturnType<typeof buildRooms>;

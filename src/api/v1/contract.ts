@@ -156,6 +156,7 @@ const FAILURES_OF_V1: Record<FailureCode, Dress> = {
   refresh_replay: plain(401, 'REFRESH_REPLAY'),
   session_not_found: plain(404, 'SESSION_NOT_FOUND'),
   device_not_found: plain(404, 'DEVICE_NOT_FOUND'),
+  delivery_not_found: plain(404, 'DELIVERY_NOT_FOUND'),
   token_invalid: plain(401, 'TOKEN_INVALID'),
 
   role_not_found: plain(404, 'ROLE_NOT_FOUND'),

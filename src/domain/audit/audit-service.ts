@@ -12,6 +12,9 @@ export type AuditNote = {
   details?: Record<string, unknown>;
 };
 
+/** The part of a line that comes from the call: who, when, from where, and the line's id. */
+export type AuditAuthor = store.AuditAuthor;
+
 /** An event of one of several tenants, for work across tenants. */
 export type AuditEvent = AuditNote & { tenantId: TenantId; action: string };
 
@@ -32,6 +35,8 @@ export function createAuditService() {
   return {
     recordAll,
 
+    authorOf,
+
     /** Writes one line of the tenant's audit trail in the caller's transaction: both are kept, or neither. */
     async record(tx: TenantCall, action: string, note: AuditNote = {}): Promise<void> {
       await store.insert(tx, [toRow(tx, { ...note, tenantId: tx.tenantId, action })]);
@@ -50,18 +55,25 @@ export function createAuditService() {
 
 export type AuditService = ReturnType<typeof createAuditService>;
 
-function toRow({ actor, now, origin }: OperatorCall, event: AuditEvent): store.AuditRow {
+/** Who did something, when and from where, as a line says it; a line that the database writes is told it. */
+function authorOf({ actor, now, origin }: OperatorCall): store.AuditAuthor {
   return {
-    tenantId: event.tenantId,
     id: newId(),
     at: now,
-    action: event.action,
     actorKind: actor.kind,
     actorId: idOfActor(actor),
-    target: event.target === undefined ? null : plain(event.target),
     ip: origin?.ip ?? null,
     userAgent: origin ? plain(origin.userAgent).slice(0, LIMITS.userAgentChars) : null,
     requestId: origin ? plain(origin.requestId) : null,
+  };
+}
+
+function toRow(call: OperatorCall, event: AuditEvent): store.AuditRow {
+  return {
+    ...authorOf(call),
+    tenantId: event.tenantId,
+    action: event.action,
+    target: event.target === undefined ? null : plain(event.target),
     details: harmless(event.details ?? {}, DEPTH) as Record<string, unknown>,
   };
 }

@@ -1,17 +1,21 @@
 import type { TenantCall } from '../../kernel/call.ts';
 import type { TenantId } from '../../kernel/ids.ts';
 
-export type AuditRow = {
-  tenantId: TenantId;
+/** The part of a line that comes from the call. */
+export type AuditAuthor = {
   id: string;
   at: Date;
-  action: string;
   actorKind: string;
   actorId: string | null;
-  target: string | null;
   ip: string | null;
   userAgent: string | null;
   requestId: string | null;
+};
+
+export type AuditRow = AuditAuthor & {
+  tenantId: TenantId;
+  action: string;
+  target: string | null;
   details: Record<string, unknown>;
 };
 

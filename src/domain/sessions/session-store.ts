@@ -1,7 +1,7 @@
 import type { TenantCall } from '../../kernel/call.ts';
 import type { SessionId, UserId } from '../../kernel/ids.ts';
-import { newId } from '../../kernel/ids.ts';
-import type { Session, SessionProof } from './session.ts';
+import type { AuditAuthor } from '../audit/audit-service.ts';
+import type { Session, SessionEnd, SessionProof } from './session.ts';
 
 type Row = {
   uid: SessionId;
@@ -27,12 +27,33 @@ const toSession = (row: Row): Session => ({
   clients: row.clients,
 });
 
+const COLUMNS = `uid, account_id, created_at, seen_at, expires_at, ip, user_agent, payload -> 'amr' as amr,
+  array(select client_id from parts_of(payload)) as clients`;
+
+/** Live sessions of the tenant, or of one of its users, the newest first; counting ends at `most`. */
+export async function list(
+  { db, tenantId }: TenantCall,
+  { userId, offset, limit, most }: { userId: UserId | undefined; offset: number; limit: number; most: number },
+): Promise<{ items: Session[]; total: number }> {
+  const whose = userId === undefined ? 'account_id is not null' : 'account_id = ?';
+  const from = `from oidc_session where tenant_id = ? and ${whose} and expires_at > now()`;
+  const values = userId === undefined ? [tenantId] : [tenantId, userId];
+  const page = await db.raw<{ rows: Row[] }>(`select ${COLUMNS} ${from} order by uid desc offset ? limit ?`, [
+    ...values,
+    offset,
+    limit,
+  ]);
+  const count = await db.raw<{ rows: { total: number }[] }>(
+    `select count(*)::integer as total from (select ${from} limit ?) counted`,
+    [...values, most],
+  );
+  return { items: page.rows.map(toSession), total: count.rows[0]!.total };
+}
+
 /** Live sessions of a user, the latest first. */
 export async function listOf({ db, tenantId }: TenantCall, userId: UserId): Promise<Session[]> {
   const { rows } = await db.raw(
-    `select uid, account_id, created_at, seen_at, expires_at, ip, user_agent, payload -> 'amr' as amr,
-      array(select jsonb_object_keys(coalesce(payload -> 'authorizations', '{}'))) as clients
-      from oidc_session where tenant_id = ? and account_id = ? and expires_at > now() order by seen_at desc, uid limit 500`,
+    `select ${COLUMNS} from oidc_session where tenant_id = ? and account_id = ? and expires_at > now() order by seen_at desc, uid limit 500`,
     [tenantId, userId],
   );
   return rows.map(toSession);
@@ -67,49 +88,22 @@ function condition({ userId, uid, except }: Which): { text: string; values: stri
   return { text: given.map(([text]) => `s.${text}`).join(' and '), values: given.map(([, value]) => value) };
 }
 
-/**
- * Queues a back-channel logout for each relying party of the sessions that wants one (OIDC Back-Channel Logout 1.0).
- * The rows are read with the sessions still there, in the transaction that ends them.
- */
-export async function queueLogouts({ db, tenantId, now }: TenantCall, which: Which): Promise<void> {
-  const { text, values } = condition(which);
-  const { rows } = await db.raw(
-    `select s.account_id, a.key as client_id, a.value ->> 'sid' as sid
-      from oidc_session s cross join lateral jsonb_each(coalesce(s.payload -> 'authorizations', '{}')) a
-        join clients c on c.tenant_id = s.tenant_id and c.client_id = a.key and c.metadata \\? 'backchannel_logout_uri'
-      where s.tenant_id = ? and ${text} for update of s`,
-    [tenantId, ...values],
-  );
-  if (rows.length === 0) return;
-  await db('outbox').insert(
-    rows.map((row: { account_id: string; client_id: string; sid: string | null }) => ({
-      tenant_id: tenantId,
-      id: newId(),
-      kind: 'backchannel-logout',
-      payload: { clientId: row.client_id, accountId: row.account_id, sid: row.sid },
-      created_at: now,
-      due_at: now,
-    })),
-  );
-}
+/** Why sessions end, and on whose behalf: what the line in the audit trail will say. */
+export type Ending = AuditAuthor & { reason: SessionEnd };
 
 /**
- * Removes the sessions and every grant that hangs on one of them, except grants that were made to outlive a session
- * (offline access).
+ * Ends sessions with every grant that hangs on them, except grants that were made to outlive a session (offline access).
+ * What each end owes, logouts of relying parties and a line in the audit trail, the row's trigger writes.
  *
  * @returns the uids of those that ended
  */
-export async function remove({ db, tenantId }: TenantCall, which: Which): Promise<string[]> {
+export async function end({ db, tenantId }: TenantCall, which: Which, ending: Ending): Promise<string[]> {
   const { text, values } = condition(which);
-  const { rows } = await db.raw(
-    `with ended as (delete from oidc_session s where s.tenant_id = ? and ${text} returning uid, payload),
-      grants as (
-        delete from oidc_grant g using ended e, jsonb_each(coalesce(e.payload -> 'authorizations', '{}')) a
-        where g.tenant_id = ? and g.id = a.value ->> 'grantId' and coalesce((a.value ->> 'persistsLogout')::boolean, false) = false)
-      select uid from ended`,
-    [tenantId, ...values, tenantId],
+  const { rows } = await db.raw<{ rows: { uid: string }[] }>(
+    `select end_sessions(?, array(select s.uid from oidc_session s where s.tenant_id = ? and s.account_id is not null and ${text} order by s.uid), ?) as uid`,
+    [tenantId, tenantId, ...values, JSON.stringify(ending)],
   );
-  return rows.map((row: { uid: string }) => row.uid);
+  return rows.map(({ uid }) => uid);
 }
 
 /** Ends all that a user ever allowed, offline access too. */
@@ -123,7 +117,7 @@ export async function removeGrantsOfClient({ db, tenantId }: TenantCall, clientI
   await db('oidc_token').where({ tenant_id: tenantId, client_id: clientId }).whereNull('grant_id').delete();
 }
 
-/** A login that was proven before now, and has not led to a session yet, will not (oidc_begin_session). */
-export async function refuseEarlierLogins({ db, tenantId, now }: TenantCall, userId: UserId): Promise<void> {
-  await db('users').where({ tenant_id: tenantId, id: userId }).update({ sessions_ended_at: now });
+/** A login that was proven before `moment`, and has not led to a session yet, will not (oidc_begin_session). */
+export async function refuseEarlierLogins({ db, tenantId }: TenantCall, userId: UserId, moment: Date): Promise<void> {
+  await db('users').where({ tenant_id: tenantId, id: userId }).update({ sessions_ended_at: moment });
 }

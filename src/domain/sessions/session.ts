@@ -26,7 +26,7 @@ export type SessionProof = {
   transient: boolean;
 };
 
-/** Why a session ended; stands in the audit trail. */
+/** Why a session ended; stands in the audit trail. What ends by the database alone says `user_removed` or `removed`. */
 export type SessionEnd =
   | 'sign_out'
   | 'sign_out_everywhere'
@@ -34,5 +34,10 @@ export type SessionEnd =
   | 'user_suspended'
   | 'user_deactivated'
   | 'password_changed'
+  | 'factors_reset'
   | 'refresh_replay'
-  | 'account_switched';
+  | 'account_switched'
+  | 'session_limit'
+  | 'expired'
+  | 'tenant_suspended'
+  | 'tenant_deleted';

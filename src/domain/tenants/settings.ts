@@ -47,7 +47,12 @@ export type TenantSettings = {
     refreshGraceSeconds?: number;
     idTokenSeconds: number;
   };
-  sessions: { idleSeconds: number; absoluteSeconds: number };
+  sessions: {
+    idleSeconds: number;
+    absoluteSeconds: number;
+    /** How many a user may have at once; when one more begins, the oldest ends. */
+    maxPerUser?: number;
+  };
   mfa: {
     /** `optional`: whoever has a second factor is asked for it. `required_for_roles`: the others are `optional`. */
     mode: 'off' | 'optional' | 'required' | 'required_for_roles';
@@ -184,6 +189,7 @@ const RULES: Record<Leaf<TenantSettings>, Rule> = {
   'tokens.idTokenSeconds': whole(60, 86_400),
   'sessions.idleSeconds': whole(300, YEAR),
   'sessions.absoluteSeconds': whole(300, YEAR),
+  'sessions.maxPerUser': whole(1, LIMITS.sessionsOfUser),
   'mfa.mode': oneOf('off', 'optional', 'required', 'required_for_roles'),
   'mfa.roles': list(
     text((value) => (/^[A-Za-z][A-Za-z0-9_.:-]{0,63}$/.test(value) ? value : undefined)),
