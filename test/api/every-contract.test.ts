@@ -5,10 +5,12 @@ import { createContracts } from '../../src/api/contracts.ts';
 import { exampleOf, openapi } from '../../src/api/openapi.ts';
 import { absentCode, wantsCaller } from '../../src/api/operation.ts';
 import { type Route, routesOf } from '../../src/api/routes.ts';
+import { deliveryIds } from '../../src/api/v1/ids.ts';
 import { PERMISSIONS } from '../../src/domain/access/role.ts';
 import { FAILURES, Failure, type FailureCode } from '../../src/kernel/failure.ts';
 import { calledBy, servingContracts, someone } from '../support/api.ts';
 import { enrolTotp } from '../support/factors.ts';
+import { aDelivery } from '../support/sessions.ts';
 import { type SignedIn, servingV1 } from '../support/v1.ts';
 import { WRITES } from '../support/writes.ts';
 
@@ -160,6 +162,7 @@ const FOREIGN: Record<string, Makers> = {
     grant_not_found: async (owner) => (await WRITES['v1']!['removeMyApplication']!.make(owner)).params!,
     device_not_found: async (owner) => (await WRITES['v1']!['forgetRememberedBrowser']!.make(owner)).params!,
     session_not_found: async ({ as }) => ({ id: (await as('GET', '/api/v1/me/sessions')).body.data[0].id }),
+    delivery_not_found: async ({ site }) => ({ id: deliveryIds.encode(await aDelivery(site.call)) }),
   },
 };
 

@@ -11,6 +11,7 @@ import * as me from './me.ts';
 import * as mfa from './mfa.ts';
 import * as passkeys from './passkeys.ts';
 import * as rememberedBrowsers from './remembered-browsers.ts';
+import * as sessions from './sessions.ts';
 
 /** Identity Service, `/api/v1` and `/internal/identity`. */
 export function createV1(deps: CallerDeps): Contract {
@@ -45,7 +46,7 @@ export function createV1(deps: CallerDeps): Contract {
       .describe(
         '`error` is for programs, `message` for people; `details` names the fields of a 400 or of a refused password.',
       ),
-    operations: operationsOf(auth, me, mfa, passkeys, applications, rememberedBrowsers),
+    operations: operationsOf(auth, me, mfa, passkeys, applications, rememberedBrowsers, sessions),
   };
 }
 

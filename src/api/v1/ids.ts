@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { ChallengeId, FactorId, SessionId, TenantId, UserId } from '../../kernel/ids.ts';
+import type { ChallengeId, DeliveryId, FactorId, SessionId, TenantId, UserId } from '../../kernel/ids.ts';
 
 /** Crockford's base 32: no I, L, O, U. */
 const ALPHABET = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
@@ -57,3 +57,4 @@ export const tenantIds = idCodec<TenantId>('ten');
 export const sessionIds = idCodec<SessionId>('ses');
 export const factorIds = idCodec<FactorId>('fac');
 export const challengeIds = idCodec<ChallengeId>('chl');
+export const deliveryIds = idCodec<DeliveryId>('dlv');

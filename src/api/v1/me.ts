@@ -1,11 +1,11 @@
 import { z } from 'zod';
-import type { Session } from '../../domain/sessions/session.ts';
 import { versionOfUser } from '../../domain/users/user.ts';
 import { LIMITS } from '../../kernel/limits.ts';
 import { operation } from '../operation.ts';
-import { password, time } from './fields.ts';
+import { password } from './fields.ts';
 import { sessionIds } from './ids.ts';
 import { ME_RATE } from './rates.ts';
+import { exampleSession, presentSession, sessionBody } from './session-body.ts';
 import { exampleUser, presentUser, userBody } from './user-body.ts';
 
 export const me = operation({
@@ -50,43 +50,6 @@ export const updateMe = operation({
     return answer(200, presentUser(call.tenantId, user), { version: versionOfUser(user) });
   },
 });
-
-const sessionBody = z.object({
-  id: sessionIds.text,
-  current: z.boolean(),
-  createdAt: time,
-  lastSeenAt: time,
-  expiresAt: time,
-  ip: z.string().nullable(),
-  userAgent: z.string().nullable(),
-  device: z.null(),
-  clients: z.array(z.string()),
-});
-
-const presentSession = (session: Session, currentUid: string): z.input<typeof sessionBody> => ({
-  id: sessionIds.encode(session.id),
-  current: session.id === currentUid,
-  createdAt: session.createdAt.toISOString(),
-  lastSeenAt: session.lastSeenAt.toISOString(),
-  expiresAt: session.expiresAt.toISOString(),
-  ip: session.ip ?? null,
-  userAgent: session.userAgent ?? null,
-  // No session belongs to an enrolled device yet.
-  device: null,
-  clients: [...session.clients],
-});
-
-const exampleSession: z.input<typeof sessionBody> = {
-  id: 'ses_01HZX3F5T8Q2M4N6P7R9S0V1W4',
-  current: true,
-  createdAt: '2026-01-01T12:00:00.000Z',
-  lastSeenAt: '2026-01-02T09:30:00.000Z',
-  expiresAt: '2026-01-15T12:00:00.000Z',
-  ip: '192.0.2.7',
-  userAgent: 'Mozilla/5.0 …',
-  device: null,
-  clients: [],
-};
 
 export const mySessions = operation({
   method: 'GET',

@@ -144,6 +144,7 @@ describe('the own sessions', () => {
         'expiresAt',
         'ip',
         'userAgent',
+        'browser',
         'device',
         'clients',
       );
