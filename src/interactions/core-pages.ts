@@ -1,9 +1,10 @@
 import { errors } from 'oidc-provider';
-import type { ShownClient } from '../http/pages.ts';
+import type { ShownAccount, ShownClient } from '../http/pages.ts';
 import type { Origin } from '../kernel/call.ts';
 import type { CorePages } from '../oidc/features.ts';
 import { ACCOUNT_PAGES, isHousePages } from '../oidc/house-clients.ts';
 import type { Issuer } from '../oidc/issuers.ts';
+import { accountShown } from './interaction.ts';
 import type { Page } from './page.ts';
 
 /** What went wrong, in words a person can use. The core's own reason is in the log; it is not for strangers. */
@@ -22,6 +23,13 @@ const shownClient = (
   client: { clientName?: string | undefined; clientId: string } | undefined,
 ): ShownClient | undefined => client && { name: client.clientName ?? client.clientId };
 
+/** Whom this browser is signed in as: a person with two accounts sees which one they leave. */
+async function shownAccount(ctx: Ctx): Promise<ShownAccount | undefined> {
+  const { tenant } = ctx.state['issuer'] as Issuer;
+  const accountId = ctx.oidc.session?.accountId;
+  return accountId === undefined ? undefined : accountShown(tenant.id, accountId);
+}
+
 /** The pages that the core asks for, in our own design. */
 export function createCorePages(page: Page): CorePages {
   return {
@@ -32,7 +40,8 @@ export function createCorePages(page: Page): CorePages {
       page(ctx, 'error', { reason: REASONS[out.error] ?? 'request', requestId }, status);
     },
     async logout(ctx) {
-      const form = { formAction: ctx.oidc.urlFor('end_session_confirm'), xsrf: xsrfOf(ctx) };
+      const account = await shownAccount(ctx);
+      const form = { account, formAction: ctx.oidc.urlFor('end_session_confirm'), xsrf: xsrfOf(ctx) };
       const { mount } = ctx.state['issuer'] as Issuer;
       const { client } = ctx.oidc;
       // Who comes from our own pages leaves the house, and goes back there if not.

@@ -3,6 +3,7 @@ import { errors, type InteractionResults, type Provider } from 'oidc-provider';
 import { assertCsrf, csrfToken } from '../http/csrf.ts';
 import { readForm } from '../http/form-body.ts';
 import type { ShownAccount, ShownClient } from '../http/pages.ts';
+import type { TenantId } from '../kernel/ids.ts';
 import { findActiveAccount } from '../oidc/accounts.ts';
 import { isHousePages } from '../oidc/house-clients.ts';
 import type { Issuer } from '../oidc/issuers.ts';
@@ -76,6 +77,11 @@ export async function aboutAccount(
   { details, issuer }: InteractionStep,
   accountId = details.session?.accountId,
 ): Promise<ShownAccount | undefined> {
-  const row = accountId ? await findActiveAccount(issuer.tenant.id, accountId) : undefined;
+  return accountId ? accountShown(issuer.tenant.id, accountId) : undefined;
+}
+
+/** An active person as a page shows them; undefined for anyone else. */
+export async function accountShown(tenantId: TenantId, accountId: string): Promise<ShownAccount | undefined> {
+  const row = await findActiveAccount(tenantId, accountId);
   return row && { name: [row.first_name, row.last_name].filter(Boolean).join(' ') || row.email, identifier: row.email };
 }

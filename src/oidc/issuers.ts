@@ -19,6 +19,7 @@ import { inProcess } from './in-process.ts';
 import { introspectJwts } from './introspection.ts';
 import { publicJwks } from './jwks.ts';
 import { type JwtReader, jwtReader } from './jwt-tokens.ts';
+import { answerLogouts } from './logout-requests.ts';
 import { createProvider, isRoute, type ProviderOptions } from './provider.ts';
 import { translateRecords } from './registration-records.ts';
 import { limitRequests, type RequestLimits } from './request-limits.ts';
@@ -84,6 +85,7 @@ export function createIssuers(options: IssuersOptions) {
     provider.use(guardRequests());
     provider.use(limitRequests(limits) as never);
     provider.use(limitDevices(limits) as never);
+    provider.use(answerLogouts(options.pages.signedOut) as never);
     provider.use(translateRecords(provider) as never);
     provider.use(introspectJwts({ tenantId: tenant.id, read: readJwt, isClient }) as never);
     const run = asSpelled(compose(provider.middleware) as Koa.Middleware);
