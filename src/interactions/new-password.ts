@@ -39,8 +39,11 @@ export async function postNewPassword(
   };
   if (password !== confirmation) return again('passwords_differ');
   try {
-    const browser = { deviceCookie: readDeviceCookie(ctx), browser: step.details.uid };
-    return await tools.signIn.withNewPassword(tools.callOf(ctx), { ticket: pending.ticket, password, ...browser });
+    const { uid, session: before } = step.details;
+    const browser = { deviceCookie: readDeviceCookie(ctx), browser: uid };
+    const session = before?.accountId === pending.userId ? before.uid : undefined;
+    const given = { ticket: pending.ticket, password, session, ...browser };
+    return await tools.signIn.withNewPassword(tools.callOf(ctx), given);
   } catch (error) {
     const problem = error instanceof Failure ? PROBLEMS[error.code] : undefined;
     if (problem === undefined) throw error;

@@ -221,9 +221,11 @@ export function createPasswordService({
     },
 
     /**
-     * Replaces a password that had to be changed, for sign-in, which has checked it.
+     * Replaces a password that had to be changed, for sign-in, which has checked it. Every session of before ends, but for
+     * the one at whose browser it happens.
      *
      * @param seen the hash that sign-in saw: a password that was changed since then stays
+     * @param login.provenAt when it saw it: earlier logins that are still on their way lead nowhere
      * @returns false when it is not there any more
      * @throws Failure what `prepare` throws
      */
@@ -232,12 +234,17 @@ export function createPasswordService({
       userId: UserId,
       seen: (stored: StoredHash) => boolean,
       password: string,
+      login: { provenAt: Date; session?: string | undefined },
     ): Promise<boolean> {
       const subject = await subjectOf(call, userId);
       if (!subject.active || !subject.current || !seen(subject.current)) return false;
       await assertAllowed(call, userId, subject, password, false);
       const stored = await hasher.hash(password);
-      return inTransaction(call, (tx) => swap(tx, userId, subject, stored));
+      return inTransaction(call, async (tx) => {
+        if (!(await swap(tx, userId, subject, stored))) return false;
+        await sessions.endAll(tx, userId, 'password_changed', login.session, login.provenAt);
+        return true;
+      });
     },
   };
 }

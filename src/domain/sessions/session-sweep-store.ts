@@ -38,8 +38,8 @@ export async function limitSome(
   how: TenantSettings['sessions'] & { behind: string; rows: number },
 ): Promise<string | null> {
   const answer = await db.raw(
-    `with some as materialized (select uid from oidc_session where tenant_id = ? and uid > ? order by uid limit ?)
-     select max(uid) as last, count(limit_session(?, uid, ?, ?, null)) from some`,
+    `with part as materialized (select uid from oidc_session where tenant_id = ? and uid > ? order by uid limit ?)
+     select max(uid) as last, count(limit_session(?, uid, ?, ?, null)) from part`,
     [tenantId, how.behind, how.rows, tenantId, how.idleSeconds, how.absoluteSeconds],
   );
   return answer.rows[0].last;

@@ -97,17 +97,21 @@ export function createLaterSteps(deps: LaterStepsDeps) {
     },
 
     /**
-     * Goes on after `action-needed: new-password`. The ticket is good for one new password within ten minutes.
+     * Goes on after `action-needed: new-password`. The ticket is good for one new password within ten minutes, which ends
+     * the person's sessions of before.
      *
+     * @param given.session the one that the browser has already, if it is the person's: it stays
      * @throws Failure `sign_in_expired`, and what `passwords.prepare` throws: the ticket is then still good
      */
     async withNewPassword(
       call: TenantCall,
-      { ticket: text, password, ...browser }: Browser & { ticket: string; password: string },
+      given: Browser & { ticket: string; password: string; session?: string | undefined },
     ): Promise<Outcome> {
+      const { ticket: text, password, session, ...browser } = given;
       assertPassword(password);
       const ticket = await tickets.read(call, 'new-password', text);
-      if (!ticket || !(await passwords.renew(call, ticket.userId, ticket.isFor, password)))
+      const login = ticket && { provenAt: ticket.authTime, session };
+      if (!login || !(await passwords.renew(call, ticket.userId, ticket.isFor, password, login)))
         throw new Failure('sign_in_expired');
       const found = await openAccount(call, ticket.userId);
       const standing = await standingOf(call, found, ticket, browser);

@@ -5,6 +5,7 @@ import type { TenantCall } from '../../../src/kernel/call.ts';
 import { newId, type SessionId, type UserId } from '../../../src/kernel/ids.ts';
 import { pool } from '../../support/database.ts';
 import { aLog } from '../../support/http.ts';
+import { whileUncommitted } from '../../support/race.ts';
 import { aTenant, aUser, rooms } from '../../support/rooms.ts';
 import { aSession, endedLines, owedLogouts, sweep } from '../../support/sessions.ts';
 import { asOperator } from '../sign-in/house.ts';
@@ -141,6 +142,49 @@ describe('the end of a session', () => {
         details: { reason: 'revoked', userId: user },
       },
     ]);
+  });
+
+  it('comes for one of two that begin at the same moment, where a user may have one', async () => {
+    const call = await aTenant();
+    const user = await aUser(call);
+    const [first, second] = [newId<string>(), newId<string>()];
+    const late = await whileUncommitted(
+      call.db,
+      (hold) =>
+        call.db.transaction(async (db) => {
+          await begin({ ...call, db }, user, first, 1);
+          await hold();
+        }),
+      () => begin(call, user, second, 1),
+    );
+    expect(late.status).to.equal('fulfilled');
+    expect((await endedLines(call)).map(({ target }) => target)).to.deep.equal([first]);
+    expect(await call.db('oidc_session').where({ tenant_id: call.tenantId }).pluck('uid')).to.deep.equal([second]);
+  });
+
+  it('waits for a refresh under way, and takes what that has made along', async () => {
+    const call = await aTenant();
+    const user = await aUser(call);
+    const uid = await aSession(call, user, { clients: ['mail'], begunAgo: 120 });
+    const [grantId] = await call.db('oidc_grant').where({ tenant_id: call.tenantId }).pluck('id');
+    const chain = { tenant_id: call.tenantId, chain: newId<string>(), grant_id: grantId, session_uid: uid };
+    const expires = new Date(Date.now() + 3_600_000);
+    await call.db('oidc_refresh_chain').insert({ ...chain, generation: 0, payload: {}, expires_at: expires });
+    const rotate = [call.tenantId, chain.chain, 1, '{}', null, expires, expires];
+    const end = await whileUncommitted(
+      call.db,
+      (hold) =>
+        call.db.transaction(async (db) => {
+          // As oidc_rotate takes its locks, with a pause between the chain and the session.
+          await db('oidc_refresh_chain').where({ tenant_id: call.tenantId }).forUpdate().select('chain');
+          await hold();
+          await db.raw('select oidc_rotate(?, ?, ?, ?, ?, ?, ?)', rotate);
+        }),
+      () => rooms().sessions.end(call, user, uid),
+    );
+    expect(end.status, 'no deadlock').to.equal('fulfilled');
+    for (const table of ['oidc_session', 'oidc_grant', 'oidc_refresh_chain'])
+      expect(await call.db(table).where({ tenant_id: call.tenantId }), table).to.deep.equal([]);
   });
 
   it('leaves its reason to no other that ends in the same transaction', async () => {
