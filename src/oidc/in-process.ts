@@ -20,8 +20,8 @@ export async function inProcess(
   { method, path, form, state }: InProcessRequest,
 ): Promise<{ status: number; body: unknown }> {
   const request = new IncomingMessage(new Socket());
-  // There is no body to wait for: what would have been in it stands in `form`.
-  request.destroy();
+  // There is no body to wait for: what would have been in it stands in `form`. (To destroy it would make an error.)
+  request.readable = false;
   request.method = method;
   request.url = path;
   request.headers = {

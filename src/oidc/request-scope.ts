@@ -34,6 +34,8 @@ export type RequestScope = {
   standIn?: { id: string; model: string; payload: AdapterPayload };
   /** Set when a refresh token turned out to be used before. */
   refreshReplay?: boolean;
+  /** The address of the user whose token the request issues, where it was read for it. */
+  email?: string;
   /** Seconds that the refresh token lives which the request issues. */
   refreshSeconds?: number;
   /** What happens once the writes are kept: audit lines, metrics. */

@@ -1,6 +1,7 @@
 import type { AccessToken, ClientCredentials, KoaContextWithOIDC, UnknownObject } from 'oidc-provider';
 import type { DirectoryTenant } from '../domain/tenants/tenant-directory.ts';
 import { findActiveAccount } from './accounts.ts';
+import { currentScope } from './request-scope.ts';
 import { ownApi } from './resources.ts';
 
 /**
@@ -19,7 +20,12 @@ export function extraTokenClaims(tenant: DirectoryTenant, issuer: string) {
     if (grantId) claims['gid'] = grantId;
     if (sid) claims['sid'] = sid;
     if (sessionUid && expiresWithSession) claims['ses'] = sessionUid;
-    if (aud === ownApi(issuer)) claims['roles'] = (await findActiveAccount(tenant.id, accountId))?.roles ?? [];
+    if (aud === ownApi(issuer)) {
+      const account = await findActiveAccount(tenant.id, accountId);
+      claims['roles'] = account?.roles ?? [];
+      // The answer of our own contracts names it.
+      if (account) currentScope().email = account.email;
+    }
     return claims;
   };
 }

@@ -15,8 +15,8 @@ import { currentScope, inRequestScope, type RequestScope } from './request-scope
 import { ownApi } from './resources.ts';
 
 type TokenResponse = { access_token: string; refresh_token: string; expires_in: number; session_uid?: string };
-/** The answer of the token endpoint, and how long its refresh token lives. */
-type Issued = TokenResponse & { refreshSeconds: number };
+/** The answer of the token endpoint, how long its refresh token lives, and the user's address. */
+type Issued = TokenResponse & { refreshSeconds: number; email: string };
 
 /** The tokens of JSON logins: minted, turned and judged by the core, through its own token endpoint, in this process. */
 export function createTokens({ issuers }: { issuers: Issuers }): Tokens {
@@ -50,7 +50,11 @@ export function createTokens({ issuers }: { issuers: Issuers }): Tokens {
       return {
         tokens:
           answer.status === 200
-            ? { ...(answer.body as TokenResponse), refreshSeconds: scope?.refreshSeconds ?? 0 }
+            ? {
+                ...(answer.body as TokenResponse),
+                refreshSeconds: scope?.refreshSeconds ?? 0,
+                email: scope?.email ?? '',
+              }
             : undefined,
         replayed: scope?.refreshReplay === true,
       };
@@ -69,6 +73,7 @@ export function createTokens({ issuers }: { issuers: Issuers }): Tokens {
       refreshToken: tokens.refresh_token,
       refreshExpiresIn: tokens.refreshSeconds,
       userId: sub as UserId,
+      email: tokens.email,
       tenantId: issuer.tenant.id,
       sessionUid: ses as string,
     };

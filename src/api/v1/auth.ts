@@ -45,8 +45,7 @@ export const refresh = operation({
   async handle({ call, body, browser, answer }, services) {
     const refreshToken = body?.refreshToken ?? keptRefreshToken(browser);
     if (!refreshToken) throw new Failure('refresh_invalid');
-    const issued = await services.tokens.refresh(call, refreshToken);
-    return answer(200, await presentTokens(call, issued, browser, services));
+    return answer(200, presentTokens(await services.tokens.refresh(call, refreshToken), browser));
   },
 });
 

@@ -25,7 +25,7 @@ export async function tokensOf(
   call: OperatorCall,
   outcome: Outcome,
   browser: Browser,
-  services: Pick<Services, 'tokens' | 'users'>,
+  services: Pick<Services, 'tokens'>,
 ): Promise<z.input<typeof tokenBody>> {
   if (outcome.kind === 'factor-needed') {
     const { challengeId, factors } = outcome;
@@ -34,5 +34,5 @@ export async function tokensOf(
   browser.setDevice(outcome.deviceCookie);
   if (outcome.kind === 'action-needed') throw new Failure(REFUSALS[outcome.action], { action: outcome.action });
   const issued = await services.tokens.issue({ ...call, tenantId: outcome.tenantId }, outcome.vouched);
-  return presentTokens(call, issued, browser, services);
+  return presentTokens(issued, browser);
 }

@@ -1,7 +1,5 @@
 import { z } from 'zod';
-import type { Services } from '../../domain/services.ts';
 import type { TokenSet } from '../../domain/sign-in/tokens.ts';
-import type { OperatorCall } from '../../kernel/call.ts';
 import type { Browser } from '../browser.ts';
 import { tenantIds, userIds } from './ids.ts';
 import { exampleUser } from './user-body.ts';
@@ -24,14 +22,8 @@ export const exampleTokens: z.input<typeof tokenBody> = {
 };
 
 /** Leaves the refresh token in the browser too, and says whose tokens they are. */
-export async function presentTokens(
-  call: OperatorCall,
-  tokens: TokenSet,
-  browser: Browser,
-  { users }: Pick<Services, 'users'>,
-): Promise<z.input<typeof tokenBody>> {
-  const { accessToken, refreshToken, accessExpiresIn, refreshExpiresIn, tenantId, userId } = tokens;
-  const { email } = await users.get({ ...call, tenantId }, userId);
+export function presentTokens(tokens: TokenSet, browser: Browser): z.input<typeof tokenBody> {
+  const { accessToken, refreshToken, accessExpiresIn, refreshExpiresIn, tenantId, userId, email } = tokens;
   keepRefreshToken(browser, refreshToken, refreshExpiresIn);
   return {
     accessToken,

@@ -1,5 +1,5 @@
 import { batchesOf } from '../../kernel/batches.ts';
-import { idOfActor, inTransaction, type OperatorCall, type TenantCall } from '../../kernel/call.ts';
+import { idOfActor, type OperatorCall, type TenantCall } from '../../kernel/call.ts';
 import { newId, type TenantId } from '../../kernel/ids.ts';
 import { LIMITS } from '../../kernel/limits.ts';
 import * as store from './audit-store.ts';
@@ -37,10 +37,12 @@ export function createAuditService() {
 
     authorOf,
 
-    /** Writes one line of the tenant's audit trail in the caller's transaction: both are kept, or neither. */
-    async record(tx: TenantCall, action: string, note: AuditNote = {}): Promise<void> {
-      await store.insert(tx, [toRow(tx, { ...note, tenantId: tx.tenantId, action })]);
-    },
+    /**
+     * Writes one line of the tenant's audit trail in the caller's transaction: both are kept, or neither. Where there is
+     * nothing else to keep, the call need not be in one.
+     */
+    record: (call: TenantCall, action: string, note: AuditNote = {}): Promise<void> =>
+      store.add(call, toRow(call, { ...note, tenantId: call.tenantId, action })),
 
     /**
      * Writes one line about a refusal, in a transaction of its own: the refused one is rolled back. Takes the call as
@@ -48,7 +50,7 @@ export function createAuditService() {
      */
     async recordRefusal(call: TenantCall, action: string, note: AuditNote = {}): Promise<void> {
       if (call.db.isTransaction) throw new Error(`the refusal ${action} would be rolled back with its transaction`);
-      await inTransaction(call, (tx) => store.insert(tx, [toRow(tx, { ...note, tenantId: tx.tenantId, action })]));
+      await store.add(call, toRow(call, { ...note, tenantId: call.tenantId, action }));
     },
   };
 }

@@ -1,3 +1,4 @@
+import { prepared } from '../../database/pool.ts';
 import type { TenantCall } from '../../kernel/call.ts';
 import type { FactorId, UserId } from '../../kernel/ids.ts';
 import { type OwnSettings, type TenantSettings, withDefaults } from '../tenants/settings.ts';
@@ -58,16 +59,19 @@ export async function lockOwner({ db, tenantId }: TenantCall, userId: UserId): P
   };
 }
 
+type HoldingsRow = { kinds: Holdings['kinds']; backup_codes: string; roles: string[]; remembered: boolean };
+const HOLDINGS = {
+  name: 'sign-in-factors',
+  text: 'select kinds, backup_codes, roles, remembered from sign_in_factors($1, $2, $3, $4)',
+};
+
 /** What a sign-in must know, in one statement, inside a transaction or not. */
 export async function findHoldings(
   { db, tenantId, now }: TenantCall,
   userId: UserId,
   device: Buffer | null,
 ): Promise<Holdings> {
-  const { rows } = await db.raw<{
-    rows: { kinds: Holdings['kinds']; backup_codes: string; roles: string[]; remembered: boolean }[];
-  }>('select kinds, backup_codes, roles, remembered from sign_in_factors(?, ?, ?, ?)', [tenantId, userId, device, now]);
-  const [row] = rows;
+  const [row] = await prepared<HoldingsRow>(db, HOLDINGS, [tenantId, userId, device, now]);
   if (!row) throw new Error('sign_in_factors gives one row');
   return { kinds: row.kinds, backupCodes: Number(row.backup_codes), roles: row.roles, remembered: row.remembered };
 }

@@ -1,4 +1,4 @@
-import type { TenantCall } from '../../kernel/call.ts';
+import { inTransaction, type TenantCall } from '../../kernel/call.ts';
 import type { ChallengeId, TenantId } from '../../kernel/ids.ts';
 import { LIMITS } from '../../kernel/limits.ts';
 import type { AuditService } from '../audit/audit-service.ts';
@@ -54,13 +54,17 @@ export function createProgress({ devices, keys, audit, factors, challenges, onEn
       return { account, tenant, amr, authTime, second };
     },
 
-    /** Notes that somebody is in. */
-    async enter(tx: TenantCall, { account, amr }: Standing): Promise<void> {
-      const age = tx.now.getTime() - (account.lastSignInAt?.getTime() ?? 0);
-      // To the minute: programs that log in all the time do not write the user's row each time.
-      if (age >= LIMITS.lastSignInMs) await store.touch(tx, account.userId);
+    /** Notes that somebody is in, in the caller's transaction or in one of its own. */
+    async enter(call: TenantCall, { account, amr }: Standing): Promise<void> {
       const details = amr.includes('mfa') ? { amr: [...amr] } : {};
-      await audit.record(tx, 'sign_in.succeeded', { target: `user:${account.userId}`, details });
+      const note = { target: `user:${account.userId}`, details };
+      const age = call.now.getTime() - (account.lastSignInAt?.getTime() ?? 0);
+      // To the minute: programs that log in all the time do not write the user's row each time.
+      if (age < LIMITS.lastSignInMs) return audit.record(call, 'sign_in.succeeded', note);
+      await inTransaction(call, async (tx) => {
+        await store.touch(tx, account.userId);
+        await audit.record(tx, 'sign_in.succeeded', note);
+      });
     },
 
     /** What the faces are told: signed in, or what is to be done next. A browser is known once nothing is left to prove. */

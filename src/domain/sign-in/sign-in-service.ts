@@ -1,4 +1,4 @@
-import { inTransaction, type OperatorCall, type TenantCall } from '../../kernel/call.ts';
+import type { OperatorCall, TenantCall } from '../../kernel/call.ts';
 import { Failure } from '../../kernel/failure.ts';
 import type { TenantId } from '../../kernel/ids.ts';
 import { LIMITS } from '../../kernel/limits.ts';
@@ -79,20 +79,21 @@ export function createSignIn(deps: SignInDeps) {
     call: TenantCall,
     target: Target,
     password: string,
-    address: AddressReservation,
-  ): Promise<Opened | undefined> {
+    counted?: AddressReservation,
+  ): Promise<{ opened: Opened | undefined; address: AddressReservation }> {
     const { account, tenant, deviceId } = target;
-    const attempt = await throttle.reserve(call, target);
+    const attempt = await throttle.reserve(call, target, { withAddress: counted === undefined });
+    const address = counted ?? attempt.address;
     const closed = attempt.held ? 'held' : whyClosed(account);
     const stored = closed === undefined ? account?.password : undefined;
     const right = await attempt.orGiveBack(passwords.verify(stored, password), address);
-    if (right && account && tenant) return { call, account, tenant, attempt };
+    if (right && account && tenant) return { opened: { call, account, tenant, attempt }, address };
     onEnd(attempt.held ? 'locked' : 'failure');
     await audit.recordRefusal(call, 'sign_in.refused', {
       ...(account && { target: `user:${account.userId}` }),
       details: { reason: closed ?? 'wrong_credentials', knownDevice: deviceId !== undefined },
     });
-    return undefined;
+    return { opened: undefined, address };
   }
 
   /** The password was right: the next step, or the end. */
@@ -103,12 +104,8 @@ export function createSignIn(deps: SignInDeps) {
     const step = nextStep(standing);
     const seen = step === 'new-password' ? undefined : account.password;
     const fresh = seen && (await passwords.refreshed(seen, presented.password));
-    if (fresh || !step) {
-      await inTransaction(call, async (tx) => {
-        if (seen && fresh) await passwords.rehash(tx, account.userId, seen, fresh);
-        if (!step) await progress.enter(tx, standing);
-      });
-    }
+    if (seen && fresh) await passwords.rehash(call, account.userId, seen, fresh);
+    if (!step) await progress.enter(call, standing);
     await attempt.succeed(address);
     return progress.outcomeOf(call, standing, presented);
   }
@@ -125,8 +122,7 @@ export function createSignIn(deps: SignInDeps) {
       assertPassword(presented.password);
       const found = await store.findByIdentifier(call, identifier);
       const target = await targetOf(call, found, nameOf(identifier), presented.deviceCookie);
-      const address = target.deviceId === undefined ? await throttle.reserveAddress(call) : [];
-      const opened = await attemptAt(call, target, presented.password, address);
+      const { opened, address } = await attemptAt(call, target, presented.password);
       if (!opened) throw new Failure('invalid_credentials');
       return proceed(opened, presented, address);
     },
@@ -147,13 +143,13 @@ export function createSignIn(deps: SignInDeps) {
       for (const place of places) {
         const there: TenantCall = { ...call, tenantId: place?.tenant.id ?? (await platformTenant(call)) };
         const target = await targetOf(there, place, nameOf(identifier), presented.deviceCookie);
-        if (target.deviceId === undefined) address ??= await throttle.reserveAddress(call);
-        const attempt = await attemptAt(there, target, presented.password, address ?? []);
-        if (attempt) opened.push(attempt);
+        const attempt = await attemptAt(there, target, presented.password, address);
+        ({ address } = attempt);
+        if (attempt.opened) opened.push(attempt.opened);
       }
       const [only, ...others] = opened;
       if (!only) throw new Failure('invalid_credentials');
-      if (others.length === 0) return proceed(only, presented, address ?? []);
+      if (others.length === 0) return proceed(only, presented, address);
       await only.attempt.succeed(address);
       for (const { attempt } of others) await attempt.succeed();
       throw new Failure('tenant_choice', {

@@ -1,7 +1,8 @@
+import { prepared } from '../../database/pool.ts';
 import type { OperatorCall, TenantCall } from '../../kernel/call.ts';
 import type { TenantId, UserId } from '../../kernel/ids.ts';
 import type { StoredHash } from '../passwords/hash.ts';
-import { type OwnSettings, type TenantSettings, withDefaults } from '../tenants/settings.ts';
+import { DEFAULT_SETTINGS, type OwnSettings, type TenantSettings } from '../tenants/settings.ts';
 import type { UserStatus } from '../users/user.ts';
 import type { Lockout } from './throttle.ts';
 
@@ -45,9 +46,14 @@ type Row = {
 
 const COLUMNS = `tenant_id, slug, tenant_name, tenant_active, settings, user_id, status, last_sign_in_at,
   hash, pepper_id, normal_form, must_change`;
+const BY_NAME = { name: 'sign-in-account', text: `select ${COLUMNS} from sign_in_account($1, $2, $3)` };
+const BY_ID = { name: 'sign-in-account-by-id', text: `select ${COLUMNS} from sign_in_account_by_id($1, $2)` };
+const CANDIDATES = { name: 'sign-in-candidates', text: `select ${COLUMNS} from sign_in_candidates($1, $2)` };
 
 function toFound(row: Row): Found {
-  const { lockout, mfa } = withDefaults(row.settings);
+  // What a sign-in needs of the settings: to complete them all costs more than its statement.
+  const lockout = { ...DEFAULT_SETTINGS.lockout, ...row.settings.lockout } as Lockout;
+  const mfa = { ...DEFAULT_SETTINGS.mfa, ...row.settings.mfa } as TenantSettings['mfa'];
   const tenant = { id: row.tenant_id, slug: row.slug, name: row.tenant_name, lockout, mfa };
   if (row.user_id === null || !row.tenant_active) return { tenant, account: undefined };
   const password =
@@ -62,29 +68,23 @@ export async function findByIdentifier(
   { db, tenantId }: TenantCall,
   identifier: Identifier,
 ): Promise<Found | undefined> {
-  const { rows } = await db.raw<{ rows: Row[] }>(`select ${COLUMNS} from sign_in_account(?, ?, ?)`, [
+  const [row] = await prepared<Row>(db, BY_NAME, [
     tenantId,
     'email' in identifier ? identifier.email : null,
     'username' in identifier ? identifier.username : null,
   ]);
-  return rows[0] && toFound(rows[0]);
+  return row && toFound(row);
 }
 
 export async function findById({ db, tenantId }: TenantCall, userId: UserId): Promise<Found | undefined> {
-  const { rows } = await db.raw<{ rows: Row[] }>(`select ${COLUMNS} from sign_in_account_by_id(?, ?)`, [
-    tenantId,
-    userId,
-  ]);
-  return rows[0] && toFound(rows[0]);
+  const [row] = await prepared<Row>(db, BY_ID, [tenantId, userId]);
+  return row && toFound(row);
 }
 
 /** The active accounts of an e-mail address in all active tenants, the oldest first. */
 export async function listCandidates({ db }: OperatorCall, identifier: Identifier, limit: number): Promise<Found[]> {
-  const { rows } = await db.raw<{ rows: Row[] }>(`select ${COLUMNS} from sign_in_candidates(?, ?)`, [
-    'email' in identifier ? identifier.email : null,
-    limit,
-  ]);
-  return rows.map(toFound);
+  const email = 'email' in identifier ? identifier.email : null;
+  return (await prepared<Row>(db, CANDIDATES, [email, limit])).map(toFound);
 }
 
 /** Notes that somebody signed in. */

@@ -1,13 +1,46 @@
 import type { Knex } from 'knex';
+import { prepared } from '../../database/pool.ts';
+
+/** A counter: its key, how many it lets through, and its window in seconds. */
+export type Counter = { key: string; most: number; seconds: number };
+
+export type Counters = {
+  /** Of the address, over all accounts. */
+  address?: Counter | undefined;
+  /** Of the account from one network, or on one known browser; too many shut it for `shutSeconds`. */
+  place?: (Counter & { shutSeconds: number }) | undefined;
+  /** Of the account from all networks, and the gate that lets one through at a time once these are too many. */
+  account?: (Counter & { gate: string }) | undefined;
+};
+
+const COUNT = {
+  name: 'sign-in-count',
+  text: 'select over, left_ms::float8 from count_attempt($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)',
+};
+const GIVE_BACK = { name: 'sign-in-give-back', text: 'select give_back($1, $2)' };
 
 /**
- * Takes back one attempt from each of `keys` and forgets `forget`, in one statement over the counters' own connection.
- * A counter that has run out meanwhile stays as it is: nobody gets attempts in advance.
+ * Adds one to each counter, up to the first that is over, in one statement.
+ *
+ * @returns which was over, if any, and for how many milliseconds
  */
-export async function giveBack(counters: Knex, keys: readonly string[], forget: readonly string[] = []): Promise<void> {
-  await counters.raw(
-    `with forgotten as (delete from rate_limits where key = any(?::text[]))
-     update rate_limits set points = points - 1 where key = any(?::text[]) and points > 0`,
-    [[...forget], [...keys]],
+export async function count(
+  counters: Knex,
+  { address, place, account }: Counters,
+): Promise<{ over: 'address' | 'place' | 'account' | null; leftMs: number }> {
+  const [row] = await prepared<{ over: 'address' | 'place' | 'account' | null; left_ms: number | null }>(
+    counters,
+    COUNT,
+    [
+      ...[address?.key, address?.most, address && address.seconds * 1000],
+      ...[place?.key, place?.most, place && place.seconds * 1000, place && place.shutSeconds * 1000],
+      ...[account?.key, account?.most, account && account.seconds * 1000, account?.gate],
+    ].map((value) => value ?? null),
   );
+  return { over: row!.over, leftMs: row!.left_ms ?? 0 };
+}
+
+/** Takes one attempt back from each counter, or forgets it, in one statement over the counters' own connection. */
+export async function giveBack(counters: Knex, keys: readonly { key: string; forget: boolean }[]): Promise<void> {
+  await prepared(counters, GIVE_BACK, [keys.map(({ key }) => key), keys.map(({ forget }) => forget)]);
 }

@@ -18,6 +18,8 @@ export type TokenSet = {
   refreshToken: string;
   refreshExpiresIn: number;
   userId: UserId;
+  /** The user's address. */
+  email: string;
   tenantId: TenantId;
   sessionUid: string;
 };
