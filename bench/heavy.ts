@@ -1,19 +1,26 @@
 import '../src/oidc/core-notices.ts';
-import { openBenchServer } from './database.ts';
+import { type BenchServer, openBenchServer } from './database.ts';
+import { heavyGuesses, reportGuesses } from './heavy/guesses.ts';
 import { heavyTenants, reportTenants } from './heavy/tenants.ts';
 import { describeMachine, pinSelf } from './machine.ts';
 
 /** Long runs that no test has the time for; `npm run heavy -- NAME`. Each has a small version among the tests. */
 const RUNS: Record<string, () => Promise<string>> = {
-  tenants: async () => {
-    const server = await openBenchServer();
-    try {
-      return reportTenants(await heavyTenants(server, { tenants: 10_000, cold: 200, warm: 4_000, restarts: 5 }));
-    } finally {
-      await server.stop();
-    }
-  },
+  guesses: () => onServer(async (server) => reportGuesses(await heavyGuesses(server, { guesses: 10_000, atOnce: 32 }))),
+  tenants: () =>
+    onServer(async (server) =>
+      reportTenants(await heavyTenants(server, { tenants: 10_000, cold: 200, warm: 4_000, restarts: 5 })),
+    ),
 };
+
+async function onServer(run: (server: BenchServer) => Promise<string>): Promise<string> {
+  const server = await openBenchServer();
+  try {
+    return await run(server);
+  } finally {
+    await server.stop();
+  }
+}
 
 const name = process.argv[2] ?? '';
 const run = Object.hasOwn(RUNS, name) ? RUNS[name] : undefined;

@@ -92,7 +92,7 @@ async function measureIssuer(server: BenchServer, results: Results): Promise<voi
   const gatehouse = await startGatehouse(
     database,
     DISCOVERY,
-    given.profile ? ['--cpu-prof', `--cpu-prof-dir=${given.profile}`] : [],
+    given.profile ? { flags: ['--cpu-prof', `--cpu-prof-dir=${given.profile}`] } : {},
   );
   try {
     const [ofBare, ofGatehouse] = [issuerFlows(''), issuerFlows(ISSUER)];

@@ -41,10 +41,11 @@ export function gatehouseEnvironment(databaseUrl: string, port: number): Record<
 export async function startGatehouse(
   databaseUrl: string,
   path: string,
-  flags: readonly string[] = [],
+  { flags = [], settings = {} }: { flags?: readonly string[]; settings?: Record<string, string> } = {},
 ): Promise<BenchProcess> {
   const port = await freePort();
-  return startProcess('../src/main.ts', { environment: gatehouseEnvironment(databaseUrl, port), port, path, flags });
+  const environment = { ...gatehouseEnvironment(databaseUrl, port), ...settings };
+  return startProcess('../src/main.ts', { environment, port, path, flags });
 }
 
 /** Starts the bare core: oidc-provider with everything in memory. */
