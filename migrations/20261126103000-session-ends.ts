@@ -108,6 +108,8 @@ export async function up(knex: Knex): Promise<void> {
         perform end_sessions(old.tenant_id,
           array(select uid from oidc_session where tenant_id = old.tenant_id and account_id = old.id order by uid),
           jsonb_build_object('reason', case tg_op when 'DELETE' then 'user_removed' else 'user_' || new.status end));
+        -- What one of them was giving away at that moment.
+        delete from oidc_grant where tenant_id = old.tenant_id and account_id = old.id;
       end if;
       return null;
     end $$;

@@ -7,25 +7,26 @@ import type { Knex } from 'knex';
 export async function up(knex: Knex): Promise<void> {
   await knex.raw(`
     -- Begins a session, or gives one to somebody else, only while that user is active, and only for a login that is not
-    -- older than the last end of all sessions (to the second, as the core keeps it). A suspension at the same moment
-    -- either comes first, and this raises, or comes later, and ends the session. GH003: not, or not any more.
+    -- older than the last end of all sessions. A suspension at the same moment either comes first, and this raises, or
+    -- comes later, and ends the session. GH003: not, or not any more. Where nobody says when the login was proven, it is
+    -- known to the second, as the core keeps it.
     -- Where a user may have so many sessions at most, the oldest of the others end; logins of one user stand in line.
     create function oidc_begin_session(
-      t uuid, u text, i bytea, account uuid, p jsonb, address text, agent text, until timestamptz, at_most integer
+      t uuid, u text, i bytea, account uuid, p jsonb, address text, agent text, until timestamptz, at_most integer,
+      proven timestamptz
     ) returns void language plpgsql as $$
     declare about jsonb := jsonb_build_object('reason', 'account_switched', 'actorKind', 'user', 'actorId', account,
       'ip', address, 'userAgent', agent);
     begin
       if account is not null then
         perform look_past_tenants(true);
+        proven := coalesce(proven, to_timestamp((p ->> 'loginTs')::bigint) + interval '999 milliseconds');
         if at_most is null then
           perform 1 from users where tenant_id = t and id = account and status = 'active'
-            and (sessions_ended_at is null or (p ->> 'loginTs')::bigint >= floor(extract(epoch from sessions_ended_at)))
-            for share;
+            and (sessions_ended_at is null or proven >= sessions_ended_at) for share;
         else
           perform 1 from users where tenant_id = t and id = account and status = 'active'
-            and (sessions_ended_at is null or (p ->> 'loginTs')::bigint >= floor(extract(epoch from sessions_ended_at)))
-            for no key update;
+            and (sessions_ended_at is null or proven >= sessions_ended_at) for no key update;
         end if;
         if not found then raise exception 'user is not active' using errcode = 'GH003'; end if;
         perform look_past_tenants(false);
@@ -45,6 +46,14 @@ export async function up(knex: Knex): Promise<void> {
             order by created_at desc, uid desc offset at_most - 1), about || '{"reason": "session_limit"}');
         end if;
       end if;
+    end $$;
+
+    -- Holds a session that gives something away until that is committed: whoever ends it then waits, and takes along what
+    -- it gave. GH004: it is over.
+    create function oidc_hold_session(t uuid, u text) returns void language plpgsql as $$
+    begin
+      perform 1 from oidc_session where tenant_id = t and uid = u and expires_at > now() for key share;
+      if not found then raise exception 'the session is over' using errcode = 'GH004'; end if;
     end $$;
 
     -- Turns a chain from one generation to the next. GH002: somebody turned it first. The session that the chain hangs
@@ -114,7 +123,8 @@ export async function down(knex: Knex): Promise<void> {
   await knex.raw(`
     drop function live_session(uuid, text, uuid, integer, integer);
     drop function limit_session(uuid, text, integer, integer, timestamptz);
-    drop function oidc_begin_session(uuid, text, bytea, uuid, jsonb, text, text, timestamptz, integer);
+    drop function oidc_hold_session(uuid, text);
+    drop function oidc_begin_session(uuid, text, bytea, uuid, jsonb, text, text, timestamptz, integer, timestamptz);
     create or replace function oidc_rotate(
       t uuid, c text, g integer, p jsonb, device bytea, lives_until timestamptz, session_until timestamptz
     ) returns void language plpgsql as $$

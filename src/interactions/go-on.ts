@@ -79,6 +79,8 @@ async function finishLogin(
       amr: [...vouched.amr],
       acr: vouched.acr,
       ts: Math.floor(vouched.authTime.getTime() / 1000),
+      // To the millisecond, for the store of sessions: the core keeps seconds.
+      provenAt: vouched.authTime.getTime(),
       remember,
     },
   });

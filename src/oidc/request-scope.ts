@@ -32,6 +32,8 @@ export type RequestScope = {
   readonly writes: Write[];
   /** A verified JWT that stands in for a stored token (introspection, userinfo). */
   standIn?: { id: string; model: string; payload: AdapterPayload };
+  /** Whether the request gives a code away, on the strength of its session. */
+  givesCode?: boolean;
   /** Set when a refresh token turned out to be used before. */
   refreshReplay?: boolean;
   /** The address of the user whose token the request issues, where it was read for it. */

@@ -1,10 +1,11 @@
-import { type Adapter, type AdapterPayload, errors, Provider } from 'oidc-provider';
+import { type Adapter, type AdapterPayload, errors, type KoaContextWithOIDC, Provider } from 'oidc-provider';
 import { createLookup } from '../database/lookup.ts';
 import { prepared } from '../database/pool.ts';
+import type { Vouched } from '../domain/sign-in/tokens.ts';
 import { newId, type TenantId } from '../kernel/ids.ts';
 import { sha256 } from '../kernel/secret.ts';
 import { rememberGrant } from './grant-model-store.ts';
-import { currentScope, sqlState } from './request-scope.ts';
+import { currentScope, sqlState, type Write } from './request-scope.ts';
 
 const COLUMNS = 's.uid, s.payload, s.seen_at';
 // The grant of the asking client comes along: an authorization with a session is one read.
@@ -21,9 +22,10 @@ const FIND_BY_UID = {
 };
 const BEGIN = {
   name: 'session-begin',
-  text: 'select oidc_begin_session($1, $2, $3, $4, $5, $6, $7, to_timestamp($8), $9)',
+  text: 'select oidc_begin_session($1, $2, $3, $4, $5, $6, $7, to_timestamp($8), $9, $10)',
 };
 const KEEP = { name: 'session-keep', text: 'select oidc_keep_session($1, $2, $3, $4, $5, to_timestamp($6))' };
+const HOLD = { name: 'session-hold', text: 'select oidc_hold_session($1, $2)' };
 const END = { name: 'session-end', text: 'select end_sessions($1, array[$2], $3)' };
 const END_BY_ID = {
   name: 'session-end-by-id',
@@ -88,16 +90,14 @@ export function sessionModelStore(tenantId: TenantId, { issuer, maxPerUser }: Se
       const body = { ...rest, iss: issuer };
       if (before && before.accountId === payload.accountId) {
         const change = changeOf(before, payload);
-        if (!change) return;
-        const values = [
-          tenantId,
-          uid,
-          sha256(id),
-          { ...body, authorizations: change.added },
-          change.removed,
-          payload.exp,
-        ];
-        scope.writes.push({ statement: KEEP, values });
+        if (change) {
+          const kept = { ...body, authorizations: change.added };
+          scope.writes.push({
+            statement: KEEP,
+            values: [tenantId, uid, sha256(id), kept, change.removed, payload.exp],
+          });
+        }
+        if (scope.givesCode) scope.writes.push({ statement: HOLD, values: [tenantId, uid], onRefusal: over });
         return;
       }
       scope.writes.push({
@@ -112,6 +112,7 @@ export function sessionModelStore(tenantId: TenantId, { issuer, maxPerUser }: Se
           scope.userAgent,
           payload.exp,
           maxPerUser ?? null,
+          provenAt() ?? null,
         ],
         onRefusal: async (error) =>
           sqlState(error) === 'GH003' ? new errors.AccessDenied('the account is not active') : undefined,
@@ -128,6 +129,18 @@ export function sessionModelStore(tenantId: TenantId, { issuer, maxPerUser }: Se
     async consume() {},
     async revokeByGrantId() {},
   };
+}
+
+/** Somebody has ended the session while it was giving a code away, which is not kept then. */
+const over: NonNullable<Write['onRefusal']> = async (error) =>
+  sqlState(error) === 'GH004' ? new errors.AccessDenied('the session has ended') : undefined;
+
+/** When the login was proven that this session begins with: the core itself keeps the second. */
+function provenAt(): Date | undefined {
+  const ctx = Provider.ctx as KoaContextWithOIDC | undefined;
+  const { vouched } = (ctx?.state ?? {}) as { vouched?: Vouched };
+  const login = ctx?.oidc.result?.login as { provenAt?: number } | undefined;
+  return vouched?.authTime ?? (login?.provenAt === undefined ? undefined : new Date(login.provenAt));
 }
 
 /** The core removes a session where the person has asked for it, and nowhere else. */

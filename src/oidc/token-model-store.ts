@@ -72,6 +72,9 @@ export const PREFIXES: Readonly<Record<string, string>> = {
   InitialAccessToken: 'ghi_',
 };
 
+/** What a browser's session gives away without a proof of its own. */
+const CODES: ReadonlySet<string> = new Set(['AuthorizationCode', 'DeviceCode']);
+
 const place = (tenantId: TenantId, model: string, idHash: Buffer) =>
   `${tenantId}/oidc_token/${model}/${idHash.toString('hex')}`;
 
@@ -120,6 +123,7 @@ export function tokenModelStore(tenantId: TenantId, model: string, keys: TokenKe
         ? seal(keys.seal, place(tenantId, model, idHash), Buffer.from(JSON.stringify(payload)))
         : null;
       const [grantId, accountId] = [payload.grantId ?? null, payload.accountId ?? null];
+      if (CODES.has(model) && accountId !== null) currentScope().givesCode = true;
       if (loaded.has(`${model}:${value}`)) {
         writes.push({
           statement: KEEP,

@@ -1,7 +1,9 @@
 import { expect } from 'chai';
 import { aBrowser, type Visited } from '../support/browser.ts';
+import { expectFailure } from '../support/expect.ts';
 import { aSite, fetchAt, PASSWORD, type Site, startNode, type TestNode, TV, WEB } from '../support/node.ts';
 import { anotherAdmin, ask, authorizeUrl, isLogin, post, someTokens } from '../support/oauth.ts';
+import { whileUncommitted } from '../support/race.ts';
 
 describe('sessions of browsers', () => {
   let node: TestNode;
@@ -131,11 +133,64 @@ describe('sessions of browsers', () => {
       headers: { cookie, accept: 'text/html', origin: node.url },
     });
     expect(proven.status).to.equal(303);
-    // The owner ends everything; to the second, which is how the core keeps the time of a login.
-    await node.house.services.sessions.endAll({ ...its.call, now: new Date(Date.now() + 1_000) }, its.user);
+    await node.house.services.sessions.endAll({ ...its.call, now: new Date() }, its.user);
     const late = await thief.go(new URL(proven.headers.get('location') as string, page.url));
     expect(late.url.searchParams.get('code')).to.equal(null);
     expect(await node.house.services.sessions.list(its.call, its.user)).to.deep.equal([]);
+  });
+
+  it('do not begin for a JSON login that was proven before, and do for one that comes after (SE07)', async () => {
+    const its = await aSite(node);
+    const issue = (authTime: Date) =>
+      node.core.tokens.issue(
+        { ...its.call, now: new Date() },
+        { userId: its.user, amr: ['pwd'], acr: 'urn:gatehouse:acr:1fa', authTime },
+      );
+    const ended = new Date();
+    await node.house.services.sessions.endAll({ ...its.call, now: ended }, its.user);
+    await expectFailure('invalid_credentials', issue(new Date(ended.getTime() - 1)));
+    await issue(ended);
+    expect(await node.house.services.sessions.list(its.call, its.user)).to.have.length(1);
+  });
+
+  it('give no code away while they are being ended, and not a grant that outlives them (SE07)', async () => {
+    const its = await aSite(node);
+    const { browser } = await someTokens(node, its);
+    const { db } = node.house;
+    await db('oidc_session').where({ tenant_id: its.tenantId }).update({ seen_at: new Date() });
+    const late = await whileUncommitted(
+      db,
+      (hold) =>
+        db.transaction(async (tx) => {
+          await node.house.services.sessions.endAll({ ...its.call, now: new Date(), db: tx }, its.user);
+          await hold();
+        }),
+      () => browser.go(authorizeUrl(its)),
+    );
+    const page = (late as PromiseFulfilledResult<Visited>).value;
+    expect(page.url.searchParams.get('code')).to.equal(null);
+    for (const table of ['oidc_session', 'oidc_grant', 'oidc_token'])
+      expect(await db(table).where({ tenant_id: its.tenantId, account_id: its.user }), table).to.deep.equal([]);
+  });
+
+  it('wait with their end for a code under way, and take it along (SE07)', async () => {
+    const its = await aSite(node);
+    await someTokens(node, its);
+    const { db, services } = node.house;
+    const [uid] = await db('oidc_session').where({ tenant_id: its.tenantId }).pluck('uid');
+    const end = await whileUncommitted(
+      db,
+      (hold) =>
+        db.transaction(async (tx) => {
+          const grant = { tenant_id: its.tenantId, id: 'offline', account_id: its.user, client_id: 'web', payload: {} };
+          await tx('oidc_grant').insert({ ...grant, expires_at: new Date(Date.now() + 86_400_000) });
+          await tx.raw('select oidc_hold_session(?, ?)', [its.tenantId, uid]);
+          await hold();
+        }),
+      () => services.sessions.endAll({ ...its.call, now: new Date() }, its.user),
+    );
+    expect(end.status).to.equal('fulfilled');
+    expect(await db('oidc_grant').where({ tenant_id: its.tenantId })).to.deep.equal([]);
   });
 
   it('end with their user (SE08)', async () => {

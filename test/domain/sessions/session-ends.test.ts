@@ -26,9 +26,9 @@ type Ways = Record<
 >;
 
 const begin = (call: TenantCall, user: UserId | null, uid: string, atMost: number | null = null) =>
-  call.db.raw('select oidc_begin_session(?, ?, ?, ?, ?, ?, ?, ?, ?)', [
+  call.db.raw('select oidc_begin_session(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)', [
     ...[call.tenantId, uid, randomBytes(32), user, JSON.stringify({ loginTs: Math.floor(Date.now() / 1000) })],
-    ...['198.51.100.1', 'Browser/2', new Date(Date.now() + 3_600_000), atMost],
+    ...['198.51.100.1', 'Browser/2', new Date(Date.now() + 3_600_000), atMost, new Date()],
   ]);
 
 /** Every way in which a session ends. One that comes later belongs here. */
