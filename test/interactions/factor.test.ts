@@ -200,6 +200,16 @@ describe('second factors on pages', () => {
       expect(back.url.searchParams.get('error')).to.equal('access_denied');
     });
 
+    it('goes on under a new name: the cookie of before is worth nothing (SE01)', async () => {
+      const { site, browser, secret } = await aWeakSession();
+      const before = browser.cookies();
+      const page = await browser.go((await asking(site, { acr_values: TWO })).url);
+      await browser.submit(page, { action: 'verify', code: await codeOf(secret) });
+      const thief = aBrowser(node);
+      thief.setCookies(before);
+      expect(isLoginPage(await thief.go((await asking(site)).url))).to.equal(true);
+    });
+
     it('is told by prompt=none that something is to be done', async () => {
       const { site, browser } = await aWeakSession();
       const { url } = await browser.go((await asking(site, { acr_values: TWO, prompt: 'none' })).url);

@@ -188,8 +188,8 @@ export function createTenantService({ audit, access, tenantKeys }: TenantService
     },
 
     /**
-     * Shuts a tenant: its issuer and every token of it stop at once on all nodes, and nothing is lost. Suspending twice
-     * is one suspension.
+     * Shuts a tenant: its issuer and every token of it stop at once on all nodes. Its sessions end, in the background, and
+     * their relying parties are told; all else stays, offline access too. Suspending twice is one suspension.
      *
      * @throws Failure `tenant_not_found`, `conflict` for the platform tenant
      */
