@@ -163,6 +163,21 @@ export async function up(knex: Knex): Promise<void> {
       return last;
     end $$;
 
+    -- Takes a client out of a user's sessions, and tells it; the sessions go on. For the tenant of the transaction.
+    create function leave_sessions(t uuid, account uuid, client text) returns void language plpgsql as $$
+    declare one record; described jsonb;
+    begin
+      select metadata into described from clients where tenant_id = t and client_id = client;
+      if not found then return; end if;
+      for one in
+        select s.uid, s.payload ->> 'iss' as iss, p.sid from oidc_session s, parts_of(s.payload) p
+        where s.tenant_id = t and s.account_id = account and p.client_id = client order by s.uid for update of s
+      loop
+        update oidc_session set payload = payload #- array['authorizations', client] where tenant_id = t and uid = one.uid;
+        perform queue_logout(t, account, one.iss, client, one.sid, described);
+      end loop;
+    end $$;
+
     -- Saves a session that is there. Two tabs that each add an application both keep theirs: only what changed is
     -- written. One that was ended meanwhile is not brought back. An application that was signed out of is told.
     create or replace function oidc_keep_session(t uuid, u text, i bytea, p jsonb, removed text[], until timestamptz)
@@ -219,7 +234,7 @@ export async function down(knex: Knex): Promise<void> {
     end $$;
     drop trigger tenants_changed on tenants; drop function tenant_changed();
     drop trigger oidc_session_over on oidc_session; drop trigger oidc_session_switched on oidc_session;
-    drop function session_over(); drop function end_parts(uuid, text, jsonb, text, integer); drop function end_dead_sessions(integer);
+    drop function leave_sessions(uuid, uuid, text); drop function session_over(); drop function end_parts(uuid, text, jsonb, text, integer); drop function end_dead_sessions(integer);
     drop function end_sessions(uuid, text[], jsonb); drop function queue_logout(uuid, uuid, text, text, text, jsonb);
     drop function parts_of(jsonb); drop function new_id(uuid);
   `);

@@ -7,9 +7,9 @@ const FIND = { name: 'live-session', text: 'select roles, permissions from live_
 // The grant is what the page was given: signing out of the pages alone takes it away, and leaves the session.
 const FIND_AT_PAGE = {
   name: 'live-page',
-  text: `select roles, permissions from live_session($1, $2, $3)
+  text: `select roles, permissions from live_session($1, $2, $3, $4, $5)
     where exists (select from oidc_grant
-      where tenant_id = $1 and id = $4 and account_id = $3 and client_id = $5 and expires_at > now())`,
+      where tenant_id = $1 and id = $6 and account_id = $3 and client_id = $7 and expires_at > now())`,
 };
 
 export type LiveSession = { roles: string[]; permissions: string[] };
@@ -26,18 +26,23 @@ export type AboutSession = {
  * counts as a use of the session.
  */
 export async function findLive({ db }: OperatorCall, about: AboutSession): Promise<LiveSession | undefined> {
-  const { tenantId, sessionUid, userId, lifetimes } = about;
-  const { idleSeconds, absoluteSeconds } = lifetimes;
-  const [alive] = await prepared<LiveSession>(db, FIND, [tenantId, sessionUid, userId, idleSeconds, absoluteSeconds]);
+  const [alive] = await prepared<LiveSession>(db, FIND, valuesOf(about));
   return alive;
 }
+
+const valuesOf = ({ tenantId, sessionUid, userId, lifetimes }: AboutSession) => [
+  tenantId,
+  sessionUid,
+  userId,
+  lifetimes.idleSeconds,
+  lifetimes.absoluteSeconds,
+];
 
 /** The same for a page that a client of ours shows in that session; undefined where its grant is no more, too. */
 export async function findLiveAtPage(
   { db }: OperatorCall,
-  about: { tenantId: TenantId; sessionUid: string; userId: UserId; grantId: string; clientId: string },
+  about: AboutSession & { grantId: string; clientId: string },
 ): Promise<LiveSession | undefined> {
-  const { tenantId, sessionUid, userId, grantId, clientId } = about;
-  const [alive] = await prepared<LiveSession>(db, FIND_AT_PAGE, [tenantId, sessionUid, userId, grantId, clientId]);
+  const [alive] = await prepared<LiveSession>(db, FIND_AT_PAGE, [...valuesOf(about), about.grantId, about.clientId]);
   return alive;
 }

@@ -82,7 +82,9 @@ export function livePageSession(
   { userId, sessionUid, grantId }: PageVisitor,
   { issuer, pages }: Where,
 ): Promise<LiveSession | undefined> {
-  return findLiveAtPage(call, { tenantId: issuer.tenant.id, userId, sessionUid, grantId, clientId: pages.clientId });
+  const { id: tenantId, settings } = issuer.tenant;
+  const about = { tenantId, userId, sessionUid, lifetimes: settings.sessions };
+  return findLiveAtPage(call, { ...about, grantId, clientId: pages.clientId });
 }
 
 /** What only this browser has, while somebody signs in: the one it has already, so that two tabs do not disturb each other. */

@@ -1,5 +1,5 @@
 import type { TenantCall } from '../../kernel/call.ts';
-import { newId, type UserId } from '../../kernel/ids.ts';
+import type { UserId } from '../../kernel/ids.ts';
 import { type GrantedClient, unitedScopes } from './grant.ts';
 
 type Row = {
@@ -40,37 +40,11 @@ export async function listOf({ db, tenantId }: TenantCall, userId: UserId, limit
 }
 
 /**
- * Takes a registered client out of the user's sessions, and queues a back-channel logout for each session of which it
- * wants to hear (OIDC Back-Channel Logout 1.0). The sessions themselves go on.
+ * Takes a registered client out of the user's sessions, and owes it a back-channel logout for each of these (OIDC
+ * Back-Channel Logout 1.0). The sessions themselves go on.
  */
-export async function leaveSessions(
-  { db, tenantId, now }: TenantCall,
-  userId: UserId,
-  clientId: string,
-): Promise<void> {
-  const { rows } = await db.raw<{ rows: { sid: string | null; wants_logout: boolean }[] }>(
-    `with client as (select client_id, metadata from clients where tenant_id = ? and client_id = ?),
-      seen as (
-        select s.uid, s.payload -> 'authorizations' -> client.client_id ->> 'sid' as sid,
-          client.client_id, client.metadata \\? 'backchannel_logout_uri' as wants_logout
-        from oidc_session s cross join client
-        where s.tenant_id = ? and s.account_id = ? and s.payload -> 'authorizations' \\? client.client_id for update of s)
-      update oidc_session s set payload = s.payload #- array['authorizations', seen.client_id]
-        from seen where s.tenant_id = ? and s.uid = seen.uid returning seen.sid, seen.wants_logout`,
-    [tenantId, clientId, tenantId, userId, tenantId],
-  );
-  const owed = rows.filter((row) => row.wants_logout);
-  if (owed.length === 0) return;
-  await db('outbox').insert(
-    owed.map(({ sid }) => ({
-      tenant_id: tenantId,
-      id: newId(),
-      kind: 'backchannel-logout',
-      payload: { clientId, accountId: userId, sid },
-      created_at: now,
-      due_at: now,
-    })),
-  );
+export async function leaveSessions({ db, tenantId }: TenantCall, userId: UserId, clientId: string): Promise<void> {
+  await db.raw('select leave_sessions(?, ?, ?)', [tenantId, userId, clientId]);
 }
 
 /** Ends all that a user allowed a registered client. @returns how many grants there were */
