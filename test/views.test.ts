@@ -27,7 +27,7 @@ for (const file of [...pages, ...parts]) {
     });
 
     it('has no script but the one of passkeys, no style of its own and no address that runs code', () => {
-      const own = file === 'parts/head.ejs' ? '<script src="<%= page.script %>" defer></script>' : '';
+      const own = file === 'parts/document.ejs' ? '<script src="<%= page.script %>" defer></script>' : '';
       expect(text).to.include(own);
       expect(text.replace(own, '')).not.to.match(/<script|<style|\sstyle\s*=|\son[a-z]+\s*=|javascript:/i);
     });

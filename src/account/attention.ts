@@ -1,4 +1,4 @@
-import type { Factor } from '../domain/factors/factor.ts';
+import { allowsFactor, type Factor } from '../domain/factors/factor.ts';
 import type { Session } from '../domain/sessions/session.ts';
 import type { TenantSettings } from '../domain/tenants/settings.ts';
 import type { User } from '../domain/users/user.ts';
@@ -23,10 +23,12 @@ type Known = {
 /** What a person should look at, the most pressing first. */
 export function attentionOf(known: Known): Attention[] {
   const { user, factors, codes, mfa } = known;
-  const mayEnrol = mfa.mode !== 'off' && mfa.allowedFactors.includes('totp');
-  const usesCodes = mfa.mode !== 'off' && factors.length > 0 && mfa.allowedFactors.includes('backup_code');
+  const mayEnrol = allowsFactor(mfa, 'totp') || allowsFactor(mfa, 'webauthn');
+  const usesCodes = allowsFactor(mfa, 'backup_code') && factors.length > 0;
   const stranger = newDevice(known);
+  const copied = factors.filter(({ flagged }) => flagged);
   return [
+    ...copied.map(({ name = '' }) => ({ what: 'copied_passkey', name }) as const),
     ...(stranger ? [{ what: 'new_device', userAgent: stranger.userAgent ?? '', at: stranger.createdAt } as const] : []),
     ...(user.emailVerified ? [] : [{ what: 'email_unverified', email: user.email } as const]),
     ...(mayEnrol && factors.length === 0 ? [{ what: 'no_factor' } as const] : []),

@@ -43,7 +43,7 @@ export function createAuthenticatorPage({ page, factors }: AuthenticatorDeps): A
       try {
         const { backupCodes } = await factors.confirmTotp(call, by, { factorId, code: form['code'] ?? '' });
         if (!backupCodes) return done(visit, '/security', 'authenticator_added');
-        page(ctx, 'account-codes', { ...frameOf(visit, 'security'), codes: backupCodes, first: true });
+        page(ctx, 'account-codes', { ...frameOf(visit, 'security'), codes: backupCodes, first: 'app' });
       } catch (error) {
         if (!(error instanceof Failure) || error.code !== 'factor_wrong') throw error;
         await draw(visit, pending, 'factor_wrong');

@@ -20,7 +20,7 @@ export function createBackupCodesPage({ page, factors }: BackupCodesDeps): Accou
     },
     async post(visit) {
       const codes = await factors.renewBackupCodes(visit.call, changerOf(visit));
-      page(visit.ctx, 'account-codes', { ...frameOf(visit, 'security'), codes, first: false });
+      page(visit.ctx, 'account-codes', { ...frameOf(visit, 'security'), codes });
     },
   };
 }

@@ -5,8 +5,10 @@ import { createApplicationPages } from './applications.ts';
 import { createAuthenticatorPage } from './authenticator.ts';
 import { createBackupCodesPage } from './backup-codes.ts';
 import { createDevicePages } from './devices.ts';
+import { createFactorNamePage } from './factor-name.ts';
 import { createLanguagePage } from './language.ts';
 import { createOverviewPage } from './overview.ts';
+import { createPasskeyPage } from './passkey.ts';
 import { createPasswordPage } from './password.ts';
 import { createProfilePage } from './profile.ts';
 import { createSecurityPages } from './security.ts';
@@ -16,7 +18,7 @@ export type EveryPageDeps = {
   page: Page;
   /** The languages in which there are pages. */
   languages: readonly { code: string; name: string }[];
-} & Pick<Rooms, 'users' | 'passwords' | 'factors' | 'rememberedDevices' | 'sessions' | 'grants'>;
+} & Pick<Rooms, 'users' | 'passwords' | 'factors' | 'passkeys' | 'rememberedDevices' | 'sessions' | 'grants'>;
 
 /** Every page of the account; of two whose paths match, the first. */
 export function createEveryPage(deps: EveryPageDeps): AccountPage[] {
@@ -26,6 +28,8 @@ export function createEveryPage(deps: EveryPageDeps): AccountPage[] {
     createPasswordPage(deps),
     ...createSecurityPages(deps),
     createAuthenticatorPage(deps),
+    createPasskeyPage(deps),
+    createFactorNamePage(deps),
     createBackupCodesPage(deps),
     ...createDevicePages(deps),
     ...createSessionPages(deps),

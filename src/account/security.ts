@@ -1,8 +1,10 @@
-import type { Factor } from '../domain/factors/factor.ts';
+import { allowsFactor, type Factor } from '../domain/factors/factor.ts';
 import type { Changer, FactorService } from '../domain/factors/factor-service.ts';
+import type { PasskeyService } from '../domain/factors/passkey-service.ts';
 import type { RememberedDeviceService } from '../domain/factors/remembered-device-service.ts';
+import { siteOf } from '../domain/factors/webauthn.ts';
 import { readDeviceCookie } from '../http/device-cookie.ts';
-import type { Page } from '../http/pages.ts';
+import type { Page, PasskeySignal } from '../http/pages.ts';
 import { Failure } from '../kernel/failure.ts';
 import { type FactorId, isUuid } from '../kernel/ids.ts';
 import type { AccountPage } from './account-page.ts';
@@ -12,14 +14,18 @@ import { baseOf, done, formOf, frameOf, type Visit } from './visit.ts';
 export type SecurityDeps = {
   page: Page;
   factors: Pick<FactorService, 'list' | 'backupCodesLeft' | 'assertMayChange' | 'remove'>;
+  passkeys: Pick<PasskeyService, 'signal'>;
   rememberedDevices: Pick<RememberedDeviceService, 'list'>;
 };
 
 /** In whose name factors are changed: the person in the session of this page. */
 export const changerOf = ({ userId, session: { sessionUid } }: Visit): Changer => ({ userId, sessionUid });
 
+/** Why a factor cannot go. */
+const STAYING: readonly Failure['code'][] = ['factor_mandatory', 'passkey_last'];
+
 /** What protects the account besides the password, and the end of a factor. */
-export function createSecurityPages({ page, factors, rememberedDevices }: SecurityDeps): AccountPage[] {
+export function createSecurityPages({ page, factors, passkeys, rememberedDevices }: SecurityDeps): AccountPage[] {
   async function askToRemove(visit: Visit, problem?: string): Promise<void> {
     const { ctx, call, userId, params, issuer } = visit;
     const found = (await factors.list(call, userId)).find(({ id }) => id === params['id']);
@@ -34,21 +40,33 @@ export function createSecurityPages({ page, factors, rememberedDevices }: Securi
     );
   }
 
+  async function signalsFor({ call, userId, issuer }: Visit): Promise<PasskeySignal[]> {
+    const signal = await passkeys.signal(call, userId, siteOf(issuer.url));
+    const { allAcceptedCredentialIds, name, displayName, ...whose } = signal;
+    return [
+      { kind: 'accepted', ...whose, allAcceptedCredentialIds },
+      { kind: 'user', ...whose, name, displayName },
+    ];
+  }
+
   return [
     {
       path: '/account/security',
       async show(visit) {
         const { ctx, call, userId, issuer } = visit;
-        const { mode, allowedFactors } = issuer.tenant.settings.mfa;
+        const { mfa } = issuer.tenant.settings;
         const [has, codes] = [await factors.list(call, userId), await factors.backupCodesLeft(call, userId)];
         const devices = await rememberedDevices.list(call, userId, readDeviceCookie(ctx));
-        const mayAdd = mode !== 'off' && allowedFactors.includes('totp');
-        const usesCodes = mode !== 'off' && allowedFactors.includes('backup_code') && has.length > 0;
+        const app = has.some(({ kind }) => kind === 'totp') ? 'replace' : 'add';
+        const usesCodes = allowsFactor(mfa, 'backup_code') && has.length > 0;
+        const addsPasskey = allowsFactor(mfa, 'webauthn');
         page(ctx, 'account-security', {
           ...frameOf(visit, 'security'),
           factors: has.map((factor) => shownFactor(visit, factor)),
-          usesFactors: mode !== 'off',
-          authenticator: mayAdd ? (has.some(({ kind }) => kind === 'totp') ? 'replace' : 'add') : undefined,
+          usesFactors: mfa.mode !== 'off',
+          authenticator: allowsFactor(mfa, 'totp') ? app : undefined,
+          addsPasskey,
+          passkey: addsPasskey ? { signals: await signalsFor(visit) } : undefined,
           backupCodes: usesCodes ? codes : undefined,
           devices: devices.map((device) => shownDevice(visit, device)),
         });
@@ -66,7 +84,7 @@ export function createSecurityPages({ page, factors, rememberedDevices }: Securi
         try {
           await factors.remove(visit.call, changerOf(visit), id as FactorId);
         } catch (error) {
-          if (!(error instanceof Failure) || error.code !== 'factor_mandatory') throw error;
+          if (!(error instanceof Failure) || !STAYING.includes(error.code)) throw error;
           return askToRemove(visit, error.code);
         }
         done(visit, '/security', 'factor_removed');
@@ -81,4 +99,5 @@ const shownFactor = ({ issuer }: Visit, factor: Factor) => ({
   name: factor.name,
   since: factor.createdAt,
   usedAt: factor.lastUsedAt,
+  flagged: factor.flagged,
 });

@@ -1,4 +1,4 @@
-import type { Problem, ShownAccount } from './shown.ts';
+import type { PasskeyUse, Problem, ShownAccount } from './shown.ts';
 
 /** The parts of the account, in the order in which they are listed. */
 export const ACCOUNT_SECTIONS = ['profile', 'password', 'security', 'sessions', 'applications', 'language'] as const;
@@ -15,6 +15,8 @@ export const ACCOUNT_NOTES = {
   device_forgotten: true,
   devices_forgotten: true,
   factor_removed: true,
+  factor_renamed: true,
+  passkey_added: true,
   authenticator_added: true,
   enrolment_expired: false,
   gone: false,
@@ -45,6 +47,7 @@ export type Attention =
   | { what: 'email_unverified'; email: string }
   | { what: 'no_factor' }
   | { what: 'few_codes'; count: number }
+  | { what: 'copied_passkey'; name: string }
   | { what: 'new_device'; userAgent: string; at: Date };
 
 /** A rule of the password policy: a `self.password.rule.<name>` of the texts, and whether the last try broke it. */
@@ -69,6 +72,8 @@ export type OwnedFactor = {
   name?: string | undefined;
   since: Date;
   usedAt?: Date | undefined;
+  /** A copy of the passkey was noticed. */
+  flagged: boolean;
 };
 
 export type ShownApplication = {
@@ -136,6 +141,10 @@ export type AccountPages = {
     usesFactors: boolean;
     /** Whether an authenticator application may be set up; `replace`: there is one. */
     authenticator: 'add' | 'replace' | undefined;
+    /** Whether a passkey may be added. */
+    addsPasskey: boolean;
+    /** What the browser is told of passkeys that are gone, or whose owner has another name. */
+    passkey?: PasskeyUse | undefined;
     /** How many backup codes are left; undefined where they are not used. */
     backupCodes?: number | undefined;
     devices: readonly ShownBrowser[];
@@ -146,8 +155,12 @@ export type AccountPages = {
     secret?: string | undefined;
     qrCode?: string | undefined;
   };
-  /** The new codes, shown this once. */
-  'account-codes': AccountFrame & { codes: readonly string[]; first: boolean };
+  /** Sends `name`, `passkey` (`RegistrationResponseJSON`) and `action=enrol-passkey`. */
+  'account-passkey': Form & { passkey: PasskeyUse; name: string };
+  /** Sends `name`. */
+  'account-factor-name': Form & { kind: OwnedFactor['kind']; name: string };
+  /** The new codes, shown this once; `first`: what they came with. */
+  'account-codes': AccountFrame & { codes: readonly string[]; first?: 'app' | 'passkey' | undefined };
   'account-sessions': AccountFrame & { sessions: readonly ShownBrowser[] };
   'account-applications': AccountFrame & { applications: readonly ShownApplication[] };
   /** Sends `lang`. */
@@ -170,6 +183,8 @@ export const EVERY_ACCOUNT_VIEW: Record<keyof AccountPages, true> = {
   'account-password': true,
   'account-security': true,
   'account-authenticator': true,
+  'account-passkey': true,
+  'account-factor-name': true,
   'account-codes': true,
   'account-sessions': true,
   'account-applications': true,

@@ -1,8 +1,8 @@
 import type { Context } from 'koa';
 import { type AccountPages, EVERY_ACCOUNT_VIEW } from './account-pages.ts';
-import type { Problem, ShownAccount, ShownClient } from './shown.ts';
+import type { PasskeyUse, Problem, ShownAccount, ShownClient } from './shown.ts';
 
-export type { Problem, ShownAccount, ShownClient } from './shown.ts';
+export type { PasskeySignal, PasskeyUse, Problem, ShownAccount, ShownClient } from './shown.ts';
 
 /** A form of ours: `action` is its address (it may carry `?lang=`), `csrf` the value of `csrfToken`. */
 type Form = { action: string; csrf: string; problem?: Problem | undefined };
@@ -12,19 +12,6 @@ type CoreForm = { formAction: string; xsrf: string; problem?: Problem | undefine
 
 /** How a second factor is shown. */
 export type ShownFactor = 'totp' | 'backup_code' | 'webauthn';
-
-/** What a browser is told of its passkeys (WebAuthn Level 3 §5.1.10); binary values in base64url. */
-export type PasskeySignal =
-  | { kind: 'unknown'; rpId: string; credentialId: string }
-  | { kind: 'accepted'; rpId: string; userId: string; allAcceptedCredentialIds: readonly string[] }
-  | { kind: 'user'; rpId: string; userId: string; name: string; displayName: string };
-
-/** On a page that has this, passkeys can be used: it comes with the script, and a policy that lets it run (`pageCsp`). */
-export type PasskeyUse = {
-  /** Of the ceremony, as JSON (WebAuthn Level 3 §5.1.8); absent where the page has no button for one. */
-  options?: object | undefined;
-  signals?: readonly PasskeySignal[] | undefined;
-};
 
 /** What each view of `views/` needs. Fields and buttons that a form sends stand behind it. */
 export type Pages = AccountPages & {

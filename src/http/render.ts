@@ -53,7 +53,7 @@ export const pageCsp = (data: object): string => (usesPasskeys(data) ? PASSKEY_C
 /** Names that views and their parts may use without `locals.`; EJS runs in strict mode, without `with`. */
 const NAMES = ['data', 'page', 't', 'text', 'problemText', 'date', 'when', 'link', 'image', 'agent', 'initial'];
 const PART_NAMES = [
-  ...['title', 'problem', 'icon', 'tone', 'name', 'client', 'account', 'size', 'good', 'caption'],
+  ...['title', 'problem', 'icon', 'tone', 'name', 'client', 'account', 'size', 'good', 'caption', 'wide'],
   ...['ceremony', 'action', 'options', 'label', 'look', 'autofill', 'signals'],
 ];
 

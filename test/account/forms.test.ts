@@ -27,12 +27,12 @@ describe('every page of the account', () => {
     const csrf = /name="csrf" value="([^"]+)"/.exec((await browser.go(`${its.issuer}/account/profile`)).html)![1]!;
     const own = await sessions.list(its.call, its.user);
     const ids: Record<string, string> = {
-      '/account/sessions/:id': own.find(({ clients }) => !clients.includes('gatehouse-account'))!.id,
-      '/account/applications/:id': 'web',
-      '/account/security/factors/:id': (await factors.list(its.call, its.user))[0]!.id,
-      '/account/security/devices/:id': (await rememberedDevices.list(its.call, its.user))[0]!.id,
+      '/account/sessions': own.find(({ clients }) => !clients.includes('gatehouse-account'))!.id,
+      '/account/applications': 'web',
+      '/account/security/factors': (await factors.list(its.call, its.user))[0]!.id,
+      '/account/security/devices': (await rememberedDevices.list(its.call, its.user))[0]!.id,
     };
-    const at = (path: string) => `${its.issuer}${path.replace(':id', ids[path] ?? '')}`;
+    const at = (path: string) => `${its.issuer}${path.replace(':id', ids[path.replace(/\/:id.*/, '')] ?? '')}`;
     return { its, browser, csrf, at, cookie: cookieHeader(browser) };
   }
 

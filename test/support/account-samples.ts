@@ -1,24 +1,8 @@
 import { timezonesWith } from '../../src/account/timezones.ts';
-import type { AccountFrame, AccountPages, ShownBrowser } from '../../src/http/account-pages.ts';
+import type { ShownBrowser } from '../../src/http/account-pages.ts';
+import { at, devices, form, frame, MAC, PHONE, type SampleOf, SECURITY_SAMPLES } from './account-security-samples.ts';
 
-type SampleOf<V extends keyof AccountPages> = { name: string; view: V; data: AccountPages[V] };
-
-const frame = (section: AccountFrame['section']): AccountFrame => ({
-  account: { name: 'Ann Lindqvist', identifier: 'ann.lindqvist@example.com' },
-  base: '/account',
-  section,
-  timezone: 'Europe/Stockholm',
-  signOutUrl: '/oauth/logout?client_id=gatehouse-account',
-});
-const form = { action: '/sent', csrf: 'the-csrf-value' };
 const good = (name: 'profile_saved' | 'session_ended' | 'others_ended') => ({ note: { name, good: true } });
-
-const at = (day: number) => new Date(Date.UTC(2026, 10, day, 14, 5));
-const MAC =
-  'Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.1 Safari/605.1.15';
-const PHONE =
-  'Mozilla/5.0 (Linux; Android 16; Pixel 9) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/143.0.0.0 Mobile Safari/537.36';
-const WINDOWS = 'Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:146.0) Gecko/20100101 Firefox/146.0';
 
 const sessions: ShownBrowser[] = [
   {
@@ -49,12 +33,6 @@ const sessions: ShownBrowser[] = [
   },
 ];
 
-const devices: ShownBrowser[] = [
-  { href: '/account/security/devices/1', current: true, userAgent: MAC, begunAt: at(2), endsAt: at(30) },
-  { href: '/account/security/devices/1', current: false, userAgent: WINDOWS, begunAt: at(1), endsAt: at(29) },
-];
-
-const codes = Array.from({ length: 10 }, (_, n) => `7K3F${n}-9QX2M-H04VT`);
 const languages = [
   { code: 'en', name: 'English' },
   { code: 'ar', name: 'العربية' },
@@ -89,6 +67,7 @@ const overviews: SampleOf<'account-overview'>[] = [
       ...counts,
       factors: 0,
       attention: [
+        { what: 'copied_passkey', name: 'Ann’s phone' },
         { what: 'new_device', userAgent: PHONE, at: at(23) },
         { what: 'email_unverified', email: 'ann.lindqvist@example.com' },
         { what: 'no_factor' },
@@ -162,53 +141,6 @@ const none: SampleOf<'account-password'> = {
   view: 'account-password',
   data: { ...frame('password'), ...form, identifier: '', hasPassword: false, minLength: 12, rules: [] },
 };
-
-const security: (SampleOf<'account-security'> | SampleOf<'account-authenticator'> | SampleOf<'account-codes'>)[] = [
-  {
-    name: 'account-security',
-    view: 'account-security',
-    data: {
-      ...frame('security'),
-      factors: [
-        { href: '/account/security/factors/1', kind: 'totp', since: at(1), usedAt: at(24) },
-        { href: '/account/security/factors/1', kind: 'webauthn', name: 'Ann’s phone', since: at(3) },
-      ],
-      usesFactors: true,
-      authenticator: 'replace',
-      backupCodes: 7,
-      devices,
-    },
-  },
-  {
-    name: 'account-security-none',
-    view: 'account-security',
-    data: { ...frame('security'), factors: [], usesFactors: true, authenticator: 'add', devices: [] },
-  },
-  {
-    name: 'account-security-unused',
-    view: 'account-security',
-    data: { ...frame('security'), factors: [], usesFactors: false, authenticator: undefined, devices: [] },
-  },
-  {
-    name: 'account-authenticator',
-    view: 'account-authenticator',
-    data: { ...frame('security'), ...form, replaces: true },
-  },
-  {
-    name: 'account-authenticator-secret',
-    view: 'account-authenticator',
-    data: {
-      ...frame('security'),
-      ...form,
-      replaces: false,
-      secret: 'GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ',
-      qrCode:
-        'data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNkYAAAAAYAAjCB0C8AAAAASUVORK5CYII=',
-      problem: { code: 'factor_wrong' },
-    },
-  },
-  { name: 'account-codes', view: 'account-codes', data: { ...frame('security'), codes, first: true } },
-];
 
 const lists: (SampleOf<'account-sessions'> | SampleOf<'account-applications'> | SampleOf<'account-language'>)[] = [
   {
@@ -291,4 +223,12 @@ const questions: SampleOf<'account-confirm'>[] = [
 ];
 
 /** Every page of the account with what it could hold in life. */
-export const ACCOUNT_SAMPLES = [...overviews, ...profiles, ...passwords, none, ...security, ...lists, ...questions];
+export const ACCOUNT_SAMPLES = [
+  ...overviews,
+  ...profiles,
+  ...passwords,
+  none,
+  ...SECURITY_SAMPLES,
+  ...lists,
+  ...questions,
+];

@@ -10,7 +10,7 @@ const QR =
 const challenge = 'AZoXzkUAcAGAAAAAAAAAAQ';
 /** Options that a browser takes, on any host of this machine. */
 export const asked = { options: { challenge, rpId: '127.0.0.1', userVerification: 'required' } };
-const making = {
+export const making = {
   options: {
     challenge,
     rp: { name: 'Northwind', id: '127.0.0.1' },
