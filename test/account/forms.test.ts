@@ -7,6 +7,7 @@ import { aBrowser } from '../support/browser.ts';
 import { codeOf } from '../support/factors.ts';
 import { fetchAt, type Site } from '../support/node.ts';
 import { ask, someTokens } from '../support/oauth.ts';
+import { settle } from '../support/settle.ts';
 
 /** Every page there is, by its own table: a new one is tried here without a line. */
 const PAGES = createEveryPage({} as never).map(({ path, post }) => ({ path, hasForm: post !== undefined }));
@@ -38,9 +39,9 @@ describe('every page of the account', () => {
 
   /** A session and a grant of an application, by the JSON door: the factor is not asked by pages again. */
   async function siteTokens(its: Site): Promise<void> {
-    await node().house.services.tenants.updateSettings(its.call, { mfa: { mode: 'off' } });
+    await settle(node(), its, { mfa: { mode: 'off' } });
     await someTokens(node(), its);
-    await node().house.services.tenants.updateSettings(its.call, { mfa: { mode: 'optional' } });
+    await settle(node(), its, { mfa: { mode: 'optional' } });
   }
 
   /** All that the forms could change, as it is stored. */

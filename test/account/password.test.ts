@@ -4,6 +4,7 @@ import { alertOf, noteOf, servingAccounts } from '../support/account.ts';
 import { aBrowser } from '../support/browser.ts';
 import { PASSWORD } from '../support/node.ts';
 import { isLogin } from '../support/oauth.ts';
+import { settle } from '../support/settle.ts';
 
 const NEXT = 'seven quiet rivers at dawn';
 const filled = (current: string, next = NEXT, again = next) => ({
@@ -79,7 +80,7 @@ describe('the password of the account', () => {
   it('shows the policy, and what of it was not met', async () => {
     const its = await site();
     const password = { minLength: 12, requireDigit: true, historySize: 3 };
-    await node().house.services.tenants.updateSettings(its.call, { password });
+    await settle(node(), its, { password });
     const { browser, open } = await enter(its);
     const page = await open('/password');
     expect(page.html)

@@ -3,6 +3,7 @@ import { inTransaction } from '../../src/kernel/call.ts';
 import { alertOf, headingOf, noteOf, servingAccounts, typedIn } from '../support/account.ts';
 import { aBrowser } from '../support/browser.ts';
 import type { Site } from '../support/node.ts';
+import { settle } from '../support/settle.ts';
 
 describe('the profile of the account', () => {
   const { node, site, enter } = servingAccounts();
@@ -83,7 +84,7 @@ describe('the profile of the account', () => {
     const slipped = await browser.submit(await open('/profile'), { username: 'root' });
     expect([slipped.status, (await userOf(its)).username]).to.deep.equal([403, null]);
 
-    await node().house.services.tenants.updateSettings(its.call, { profile: { ownUsername: true } });
+    await settle(node(), its, { profile: { ownUsername: true } });
     await node().house.services.users.create(its.call, { email: `bob@${its.slug}.test`, username: 'bob' });
     const page = await open('/profile');
     const taken = await browser.submit(page, { username: 'BOB' });
@@ -92,7 +93,7 @@ describe('the profile of the account', () => {
     expect(alertOf(odd)).to.equal('A user name has letters, digits and . _ - only.');
     await browser.submit(page, { username: 'ann.lee' });
     expect((await userOf(its)).username).to.equal('ann.lee');
-    await node().house.services.tenants.updateSettings(its.call, { profile: { ownUsername: false } });
+    await settle(node(), its, { profile: { ownUsername: false } });
     const shown = await open('/profile');
     expect(shown.html).to.include('ann.lee').and.not.include('name="username"');
     expect((await browser.submit(shown, { first_name: 'Ann' })).status, 'the rest can be saved').to.equal(200);

@@ -4,6 +4,7 @@ import { aBrowser, type Visited } from '../support/browser.ts';
 import { codeOf } from '../support/factors.ts';
 import { PASSWORD, type Site } from '../support/node.ts';
 import { isLogin } from '../support/oauth.ts';
+import { settle } from '../support/settle.ts';
 
 const STALE = 601;
 const AUTHENTICATOR = '/security/authenticator';
@@ -51,7 +52,7 @@ describe('an act that needs a fresh login', () => {
   it('asks for the factor alone of a fresh session that has not shown it', async () => {
     const its = await site();
     const { secret } = await withOldTotp(node(), its);
-    await node().house.services.tenants.updateSettings(its.call, { mfa: { rememberDeviceDays: 30 } });
+    await settle(node(), its, { mfa: { rememberDeviceDays: 30 } });
     const browser = aBrowser(node());
     const page = await browser.signIn(`${its.issuer}/account`, its.email);
     await browser.submit(page, { action: 'verify', code: await codeOf(secret), remember_device: '1' });
@@ -96,7 +97,7 @@ describe('an act that needs a fresh login', () => {
   it('does not go round for ever where the proof cannot be given', async () => {
     const its = await site();
     const { secret } = await withOldTotp(node(), its);
-    await node().house.services.tenants.updateSettings(its.call, { mfa: { mode: 'off' } });
+    await settle(node(), its, { mfa: { mode: 'off' } });
     expect(secret).to.be.a('string');
     const { browser, open } = await enter(its);
     await ageLogins(node(), its, STALE);

@@ -3,6 +3,7 @@ import { alertOf, headingOf, linkOf, noteOf, servingAccounts, withOldTotp } from
 import { aBrowser, type Visited } from '../support/browser.ts';
 import { codeOf } from '../support/factors.ts';
 import { PASSWORD } from '../support/node.ts';
+import { settle } from '../support/settle.ts';
 
 const secretOf = ({ html }: Visited) => /<code class="secret"[^>]*>([A-Z2-7 ]+)</.exec(html)?.[1]?.replaceAll(' ', '');
 const codesOf = ({ html }: Visited) => [...html.matchAll(/<code>([0-9A-Z-]{17})</g)].map(([, code]) => code!);
@@ -113,7 +114,7 @@ describe('the security of the account', () => {
     it('stays where the tenant demands it and it is the last', async () => {
       const its = await site();
       const { secret } = await withOldTotp(node(), its);
-      await node().house.services.tenants.updateSettings(its.call, { mfa: { mode: 'required' } });
+      await settle(node(), its, { mfa: { mode: 'required' } });
       const { browser, open } = await enterWithTotp(its, secret);
       const refused = await browser.submit(await browser.go(linkOf(await open('/security'), /Remove/)), {});
       expect([refused.status, alertOf(refused)]).to.deep.equal([
