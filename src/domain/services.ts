@@ -16,6 +16,8 @@ import { createIdempotencyService } from './idempotency/idempotency-service.ts';
 import { createSigningKeyService } from './keys/signing-key-service.ts';
 import { createTenantKeyService, type TenantKeyService } from './keys/tenant-key-service.ts';
 import { createLetterService } from './mail/letter-service.ts';
+import { createMembershipService } from './nodes/membership-service.ts';
+import { createNodeService } from './nodes/node-service.ts';
 import { createBreachCheck, type FetchText } from './passwords/breach-check.ts';
 import { createCommonPasswords } from './passwords/common-passwords.ts';
 import { createHasher, type HashRun } from './passwords/hash.ts';
@@ -63,6 +65,7 @@ export function createServices(deps: ServiceDeps) {
   const tenantKeys = createTenantKeyService(config.masterKeys);
   const signingKeys = createSigningKeyService({ tenantKeys, audit });
   const access = createAccessService({ audit });
+  const tree = { nodes: createNodeService({ audit, access }), memberships: createMembershipService({ audit, access }) };
   const tenants = createTenantService({ audit, access, tenantKeys });
   const sessions = createSessionService({ audit });
   const devices = createDeviceCookies({ keys: tenantKeys });
@@ -74,7 +77,7 @@ export function createServices(deps: ServiceDeps) {
   const passwords = createPasswordService({ hasher, common, isBreached, throttle, sessions, letters, audit });
   const users = createUserService({ audit, access, sessions, passwords, letters });
   const apis = createApiService({ audit });
-  const clients = createClientService({ audit, tenantKeys, grants: sessions, validateMetadata });
+  const clients = createClientService({ audit, access, tenantKeys, grants: sessions, validateMetadata });
   const factors = createFactorService({ keys: tenantKeys, sessions, audit });
   const passkeys = createPasskeyService({ keys: tenantKeys, factors, letters, audit });
   const codeThrottle = createCodeThrottle({ counters });
@@ -108,7 +111,7 @@ export function createServices(deps: ServiceDeps) {
   const grants = createGrantService({ audit });
   const idempotency = createIdempotencyService({ keys: tenantKeys, platformTenant });
   const ends = { sessionSweep: createSessionSweep({ audit }), logoutDeliveries: createLogoutDeliveries({ audit }) };
-  const rooms = { audit, tenantKeys, signingKeys, idempotency, grants, ...ends, ...people, ...ways, ...forgotten };
+  const rooms = { audit, tenantKeys, signingKeys, idempotency, grants, ...ends, ...tree, ...people, ...ways, ...forgotten };
   return { ...rooms, blueprint: createBlueprintService({ ...rooms, passwordTransfer: createPasswordTransfer() }) };
 }
 

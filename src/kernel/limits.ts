@@ -147,8 +147,17 @@ export const LIMITS = {
   allowedIps: 100,
   apiScopes: 200,
   rolePermissions: 200,
+  rolesOfHolder: 100,
+  permissionChars: 128,
   tenantDomains: 20,
   tenantChoices: 50,
+  // Organisation tree
+  nodeDepth: 16,
+  nodeChildren: 10_000,
+  nodeTree: 1_000,
+  nodeRemovals: 10_000,
+  nodeKeyChars: 400,
+  membershipsOfUser: 500,
   // Background work
   expiryBatchRows: 1_000,
   expiryBatches: 200,

@@ -6,6 +6,8 @@ import { createBlueprintService } from '../../src/domain/blueprint/blueprint-ser
 import { createClientService } from '../../src/domain/clients/client-service.ts';
 import { createTenantKeyService } from '../../src/domain/keys/tenant-key-service.ts';
 import { createLetterService } from '../../src/domain/mail/letter-service.ts';
+import { createMembershipService } from '../../src/domain/nodes/membership-service.ts';
+import { createNodeService } from '../../src/domain/nodes/node-service.ts';
 import { createCommonPasswords } from '../../src/domain/passwords/common-passwords.ts';
 import { createHasher, type HashRun } from '../../src/domain/passwords/hash.ts';
 import { createPasswordService } from '../../src/domain/passwords/password-service.ts';
@@ -33,6 +35,8 @@ export function buildRooms() {
   const tenantKeys = createTenantKeyService([randomBytes(32)]);
   const sessions = createSessionService({ audit });
   const access = createAccessService({ audit });
+  const nodes = createNodeService({ audit, access });
+  const memberships = createMembershipService({ audit, access });
   const tenants = createTenantService({ audit, access, tenantKeys });
   const hasher = createHasher({ memoryKib: 8_192, passes: 1, onRun: (run) => hashRuns.push(run) });
   const letters = createLetterService({ keys: tenantKeys });
@@ -50,14 +54,16 @@ export function buildRooms() {
   const apis = createApiService({ audit });
   const clients = createClientService({
     audit,
+    access,
     tenantKeys,
     grants: sessions,
     validateMetadata: createMetadataValidator(),
   });
   const blueprint = createBlueprintService({ tenants, access, apis, users, clients, passwords, passwordTransfer });
   const sessionSweep = createSessionSweep({ audit });
+  const tree = { nodes, memberships };
   const people = { sessions, sessionSweep, access, tenants, passwords, passwordTransfer, users };
-  return { audit, tenantKeys, ...people, apis, clients, blueprint };
+  return { audit, tenantKeys, ...tree, ...people, apis, clients, blueprint };
 }
 
 export type Rooms = ReturnType<typeof buildRooms>;

@@ -42,7 +42,7 @@ export type Permission = (typeof PERMISSIONS)[number];
 export type SystemRole = 'SUPER_ADMIN' | 'TENANT_ADMIN' | 'USER_ADMIN' | 'AUDITOR';
 
 /** `area.thing:verb` in lower case; exactly this, without wildcards. */
-const PERMISSION = /^[a-z][a-z0-9-]*(\.[a-z][a-z0-9-]*)*:[a-z][a-z0-9-]*$/;
+const PERMISSION = /^[a-z][a-z0-9_-]*(\.[a-z][a-z0-9_-]*)*:[a-z][a-z0-9_-]*$/;
 const KNOWN: ReadonlySet<string> = new Set(PERMISSIONS);
 const ofTenant = PERMISSIONS.filter((permission) => !permission.startsWith('iam.tenants:'));
 
@@ -86,19 +86,30 @@ export type Role = {
   name: string;
   displayName: string;
   description: string | null;
+  /** A word of the tenant's own by which roles are put in order. */
+  category: string | null;
   /** Made with the tenant; cannot be changed. */
   system: boolean;
   permissions: readonly string[];
+  createdAt: Date;
+  updatedAt: Date;
 };
 
 export type RoleDraft = {
   name: string;
   displayName?: string | undefined;
   description?: string | null | undefined;
+  category?: string | null | undefined;
   permissions?: readonly string[] | undefined;
 };
 /** A role of the tenant's own, in the form in which it is stored. */
-export type NewRole = { name: string; displayName: string; description: string | null; permissions: string[] };
+export type NewRole = {
+  name: string;
+  displayName: string;
+  description: string | null;
+  category: string | null;
+  permissions: string[];
+};
 
 export const isSystemRole = (name: string): name is SystemRole => Object.hasOwn(SYSTEM_ROLES, name);
 
@@ -116,30 +127,40 @@ const invalid = (field: string, problem: string): never => {
 };
 
 /** @throws Failure `invalid_input`; `role_system` for the name of a system role, in any case */
-export function checkedRole({ name, displayName, description, permissions }: RoleDraft): NewRole {
+export function checkedRole({ name, displayName, description, category, permissions }: RoleDraft): NewRole {
   if (!/^[A-Za-z][A-Za-z0-9_.:-]{0,63}$/.test(name))
     return invalid('name', 'must be letters, digits and _ . : - (64 at most)');
   if (isSystemRole(name.toUpperCase())) throw new Failure('role_system', { name });
   return {
     name,
     displayName: plainName(displayName ?? name, LIMITS.nameChars) ?? invalid('displayName', 'must be plain text'),
-    description:
-      description == null
-        ? null
-        : (plainName(description, LIMITS.descriptionChars) ?? invalid('description', 'must be plain text')),
+    description: checkedDescription(description),
+    category:
+      category == null ? null : (plainName(category, LIMITS.nameChars) ?? invalid('category', 'must be plain text')),
     permissions: checkedPermissions(permissions ?? []),
   };
 }
+
+/** @throws Failure `invalid_input` */
+export function checkedDescription(description: string | null | undefined): string | null {
+  if (description == null) return null;
+  return plainName(description, LIMITS.descriptionChars) ?? invalid('description', 'must be plain text');
+}
+
+/** Whether it has the form of a permission. */
+export const isPermissionName = (name: string): boolean =>
+  name.length <= LIMITS.permissionChars && PERMISSION.test(name);
+
+/** Whether it is one of Gatehouse itself, or says so. */
+export const isOurs = (permission: string): boolean => /^iam[.:]/.test(permission);
 
 /** Each once, sorted. @throws Failure `invalid_input` for a wildcard, a bad form, or an unknown permission of ours */
 function checkedPermissions(permissions: readonly string[]): string[] {
   if (permissions.length > LIMITS.rolePermissions)
     return invalid('permissions', `are more than ${LIMITS.rolePermissions}`);
   for (const permission of permissions) {
-    if (permission.length > 128 || !PERMISSION.test(permission))
-      return invalid('permissions', 'must be area.thing:verb in lower case');
-    if (/^iam[.:]/.test(permission) && !KNOWN.has(permission))
-      return invalid('permissions', `${permission} does not exist`);
+    if (!isPermissionName(permission)) return invalid('permissions', 'must be area.thing:verb in lower case');
+    if (isOurs(permission) && !KNOWN.has(permission)) return invalid('permissions', `${permission} does not exist`);
   }
   return [...new Set(permissions)].sort();
 }
@@ -155,8 +176,6 @@ export function assertHolds(actor: Actor, permissions: readonly string[]): void 
   const held: ReadonlySet<string> = new Set(actor.kind === 'anonymous' ? [] : actor.permissions);
   const isAdmin =
     actor.kind === 'user' && actor.roles.some((role) => role === 'TENANT_ADMIN' || role === 'SUPER_ADMIN');
-  const missing = permissions.filter(
-    (permission) => !held.has(permission) && !(isAdmin && !permission.startsWith('iam.')),
-  );
+  const missing = permissions.filter((permission) => !held.has(permission) && !(isAdmin && !isOurs(permission)));
   if (missing.length > 0) throw new Failure('privilege_escalation', { missing });
 }

@@ -156,7 +156,7 @@ async function create(work: Work, fresh: readonly Fresh[]): Promise<void> {
     wanting.flatMap(({ site, id, user }) =>
       user.roles!.map((name) => ({
         tenantId: site.tenantId,
-        userId: id,
+        holder: { kind: 'user', userId: id } as const,
         roleId: roleIds.get(`${site.tenantId} ${name}`)!,
       })),
     ),

@@ -3,6 +3,7 @@ import { Failure } from '../../kernel/failure.ts';
 import type { TenantId } from '../../kernel/ids.ts';
 import { LIMITS } from '../../kernel/limits.ts';
 import { equalSecrets, hmac, randomToken } from '../../kernel/secret.ts';
+import type { AccessService } from '../access/access-service.ts';
 import type { AuditService } from '../audit/audit-service.ts';
 import type { TenantKeyService } from '../keys/tenant-key-service.ts';
 import { type ClientSecret, usesSecret } from './client.ts';
@@ -19,9 +20,11 @@ export type Rotation = { overlapSeconds?: number | undefined; secret?: string | 
  */
 export function createClientSecrets({
   audit,
+  access,
   tenantKeys,
 }: {
   audit: AuditService;
+  access: Pick<AccessService, 'assertNothingGainedByClient'>;
   tenantKeys: Pick<TenantKeyService, 'keyFor'>;
 }) {
   const target = (clientId: string) => ({ target: `client:${clientId}` });
@@ -44,6 +47,7 @@ export function createClientSecrets({
     if (!client) throw new Failure('client_not_found', { clientId });
     if (!usesSecret(client.metadata))
       throw new Failure('client_invalid', { field: 'clientSecret', problem: 'the client uses none' });
+    await access.assertNothingGainedByClient(tx, clientId);
   }
 
   return {
@@ -56,7 +60,8 @@ export function createClientSecrets({
     /**
      * Adds a secret beside the others; 256 bits where none is given. It is told here and never again.
      *
-     * @throws Failure `client_not_found`, `client_invalid`; `conflict` when there are too many already
+     * @throws Failure `client_not_found`, `client_invalid`; `conflict` when there are too many already;
+     *   `privilege_escalation` when the client may do what the actor may not
      */
     async addSecret(call: TenantCall, clientId: string, given?: string): Promise<string> {
       const secret = given === undefined ? randomToken() : checkedSecret(given);
@@ -75,7 +80,8 @@ export function createClientSecrets({
      * Gives the client a new secret; the old ones stay good for `overlapSeconds` (90 days at most), so that it can be
      * changed without an outage. The new one is told here and never again.
      *
-     * @throws Failure `client_not_found`, `client_invalid`, `invalid_input`
+     * @throws Failure `client_not_found`, `client_invalid`, `invalid_input`; `privilege_escalation` when the client may do
+     *   what the actor may not
      */
     async rotateSecret(
       call: TenantCall,

@@ -6,6 +6,7 @@ import { LIMITS } from '../../kernel/limits.ts';
 import { type Page, type PageQuery, pageWindow } from '../../kernel/page.ts';
 import { randomToken } from '../../kernel/secret.ts';
 import { plainName, stableJson } from '../../kernel/text.ts';
+import type { AccessService } from '../access/access-service.ts';
 import type { AuditService } from '../audit/audit-service.ts';
 import type { TenantKeyService } from '../keys/tenant-key-service.ts';
 import { type Client, type ClientChange, type ClientDraft, type ClientValues, usesSecret } from './client.ts';
@@ -21,15 +22,16 @@ export type ValidateMetadata = (metadata: ClientMetadata) => Promise<void>;
 
 export type ClientServiceDeps = {
   audit: AuditService;
+  access: Pick<AccessService, 'assertNothingGainedByClient'>;
   tenantKeys: Pick<TenantKeyService, 'keyFor'>;
   grants: GrantRevoker;
   validateMetadata: ValidateMetadata;
 };
 
 /** The applications of a tenant. Every node obeys a change within a second, by the table's trigger. */
-export function createClientService({ audit, tenantKeys, grants, validateMetadata }: ClientServiceDeps) {
+export function createClientService({ audit, access, tenantKeys, grants, validateMetadata }: ClientServiceDeps) {
   const target = (clientId: string) => ({ target: `client:${clientId}` });
-  const secrets = createClientSecrets({ audit, tenantKeys });
+  const secrets = createClientSecrets({ audit, access, tenantKeys });
 
   /** The core reads the metadata with id and name; a secret-based client has its secret where the core expects one. */
   const assertAccepted = ({ clientId, name, metadata }: ClientValues): Promise<void> =>
@@ -40,6 +42,7 @@ export function createClientService({ audit, tenantKeys, grants, validateMetadat
       (key) => stableJson(values[key as keyof ClientValues]) !== stableJson(client[key as keyof Client]),
     );
     if (changed.length === 0) return client;
+    await access.assertNothingGainedByClient(tx, client.clientId);
     await assertAccepted(values);
     if (client.status === 'active' && values.status === 'disabled') await grants.revokeOfClient(tx, client.clientId);
     const updated = await store.update(tx, values);
@@ -51,6 +54,7 @@ export function createClientService({ audit, tenantKeys, grants, validateMetadat
     return inTransaction(call, async (tx) => {
       const client = (await store.lock(tx, clientId)) ?? notFound(clientId);
       if (client.status === status) return client;
+      if (status === 'active') await access.assertNothingGainedByClient(tx, clientId);
       // Before the status: what is revoked is read from what is still there.
       if (status === 'disabled') await grants.revokeOfClient(tx, clientId);
       const changed = await store.update(tx, { ...client, status });
@@ -110,7 +114,8 @@ export function createClientService({ audit, tenantKeys, grants, validateMetadat
     /**
      * Changes what is given; null takes a value away, another kind brings that kind's defaults.
      *
-     * @throws Failure `client_not_found`, `client_invalid`
+     * @throws Failure `client_not_found`, `client_invalid`; `privilege_escalation` when the client may do what the actor
+     *   may not
      */
     async update(call: TenantCall, clientId: string, change: ClientChange): Promise<Client> {
       return inTransaction(call, async (tx) => {
@@ -122,7 +127,7 @@ export function createClientService({ audit, tenantKeys, grants, validateMetadat
     /** Shuts a client out and ends all it was given. Doing so twice is once. @throws Failure `client_not_found` */
     disable: (call: TenantCall, clientId: string): Promise<Client> => setStatus(call, clientId, 'disabled'),
 
-    /** Lets a disabled client in again; what it had is gone. @throws Failure `client_not_found` */
+    /** Lets a disabled client in again; what it had is gone. @throws Failure `client_not_found`, `privilege_escalation` */
     enable: (call: TenantCall, clientId: string): Promise<Client> => setStatus(call, clientId, 'active'),
 
     /** Removes a client with its secrets and all it was given. @throws Failure `client_not_found` */

@@ -16,7 +16,7 @@ describe('the roles of a user', () => {
     await access.setUserRoles(call, ann, ['USER_ADMIN', 'nurse']);
 
     expect((await access.rolesOf(call, ann)).map(({ name }) => name)).to.deep.equal(['USER_ADMIN', 'nurse']);
-    expect(await access.permissionsOf(call, ann)).to.deep.equal(
+    expect((await access.accessOf(call, ann)).permissions).to.deep.equal(
       [...SYSTEM_ROLES.USER_ADMIN.permissions, 'ward.beds:read'].sort(),
     );
     expect((await auditOf(call)).filter((action) => action === 'user.roles_changed')).to.have.lengthOf(2);
@@ -97,7 +97,7 @@ describe('a role', () => {
   it('of the system can be neither changed nor removed', async () => {
     const call = await aTenant();
     const { access } = rooms();
-    const [auditor] = await access.list(call);
+    const [auditor] = (await access.list(call)).items;
     await expectFailure('role_system', access.updateRole(call, auditor!.id, { permissions: ['iam.users:delete'] }));
     await expectFailure('role_system', access.removeRole(call, auditor!.id));
   });

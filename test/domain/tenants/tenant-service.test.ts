@@ -16,7 +16,7 @@ describe('a new tenant', () => {
     expect(call.tenant).to.include({ name: 'Acme', country: 'US', type: 'customer', status: 'active' });
     expect(call.tenant.settings.locale).to.equal('en');
     expect(await rooms().tenantKeys.keyFor(call, 'csrf')).to.have.lengthOf(32);
-    expect((await rooms().access.list(call)).map(({ name }) => name)).to.deep.equal([
+    expect((await rooms().access.list(call)).items.map(({ name }) => name)).to.deep.equal([
       'AUDITOR',
       'TENANT_ADMIN',
       'USER_ADMIN',
@@ -96,7 +96,7 @@ describe('the platform tenant', () => {
         false,
         first?.tenant.id,
       ]);
-      const roles = await rooms().access.list({ ...on(db), tenantId: first!.tenant.id });
+      const { items: roles } = await rooms().access.list({ ...on(db), tenantId: first!.tenant.id });
       expect(roles.map(({ name }) => name)).to.include('SUPER_ADMIN');
       await expectFailure('conflict', rooms().tenants.suspend({ ...on(db), tenantId: first!.tenant.id }));
     }));

@@ -1,0 +1,185 @@
+import { batchesOf } from '../../kernel/batches.ts';
+import { inTransaction, type OperatorCall, type TenantCall } from '../../kernel/call.ts';
+import { Failure } from '../../kernel/failure.ts';
+import { newId, type RoleId, type TenantId } from '../../kernel/ids.ts';
+import { LIMITS } from '../../kernel/limits.ts';
+import { likePattern, type Page, type PageQuery, pageWindow } from '../../kernel/page.ts';
+import type { AuditService } from '../audit/audit-service.ts';
+import type { createCatalogue } from './catalogue.ts';
+import {
+  assertHolds,
+  checkedRole,
+  type NewRole,
+  type Role,
+  type RoleDraft,
+  SYSTEM_ROLES,
+  type SystemRole,
+} from './role.ts';
+import * as store from './role-store.ts';
+
+export type RoleChange = {
+  displayName?: string | undefined;
+  description?: string | null | undefined;
+  category?: string | null | undefined;
+  permissions?: readonly string[] | undefined;
+};
+
+export type RoleQuery = PageQuery & { category?: string | undefined; search?: string | undefined };
+
+type Deps = { audit: AuditService; catalogue: Pick<ReturnType<typeof createCatalogue>, 'keepListed'> };
+
+/** The roles of a tenant: those that every tenant has, and its own. Part of the access service. */
+export function createOwnRoles({ audit, catalogue }: Deps) {
+  const target = ({ name }: { name: string }) => ({ target: `role:${name}` });
+
+  const keepListed = (tx: TenantCall, permissions: readonly string[]): Promise<void> =>
+    catalogue.keepListed(
+      tx,
+      permissions.map((name) => ({ tenantId: tx.tenantId, name })),
+    );
+
+  return {
+    /**
+     * A page of the tenant's roles by name. `search` looks into name and displayed name.
+     *
+     * @throws Failure `invalid_input`
+     */
+    async list(call: TenantCall, { category, search, ...query }: RoleQuery = {}): Promise<Page<Role>> {
+      const window = pageWindow(query);
+      const filter = { category, like: search === undefined ? undefined : likePattern(search) };
+      const { items, total } = await inTransaction(call, (tx) => store.list(tx, filter, window));
+      return { items, total, page: window.page, pageSize: window.limit };
+    },
+
+    /** @throws Failure `role_not_found` */
+    async get(call: TenantCall, id: RoleId): Promise<Role> {
+      return (await inTransaction(call, (tx) => store.find(tx, id))) ?? notFound(id);
+    },
+
+    /**
+     * Makes a role of the tenant's own. A permission that nobody has named before is in the catalogue by that.
+     *
+     * @throws Failure `invalid_input`, `role_system`, `role_taken`; `privilege_escalation` when the actor does not hold all of it
+     */
+    async createRole(call: TenantCall, draft: RoleDraft): Promise<Role> {
+      const checked = checkedRole(draft);
+      assertHolds(call.actor, checked.permissions);
+      return inTransaction(call, async (tx) => {
+        await keepListed(tx, checked.permissions);
+        const [made] = await store.insert(tx, [
+          { ...checked, tenantId: tx.tenantId, id: newId<RoleId>(), system: false },
+        ]);
+        if (!made) throw new Failure('role_taken', { name: checked.name });
+        await audit.record(tx, 'role.created', { ...target(checked), details: { permissions: checked.permissions } });
+        return made.role;
+      });
+    },
+
+    /**
+     * Changes what a role of the tenant's own allows, or how it is shown; its name stays, for tokens carry it. Users who
+     * have it feel it at their next request.
+     *
+     * @throws Failure `role_not_found`, `role_system`, `invalid_input`; `privilege_escalation` for a permission that the
+     *   actor adds to it or takes from it, and does not hold
+     */
+    async updateRole(call: TenantCall, id: RoleId, change: RoleChange): Promise<Role> {
+      return inTransaction(call, async (tx) => {
+        const role = await lockOwn(tx, id);
+        const given = Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined));
+        const checked = checkedRole({ ...role, ...given });
+        assertHolds(tx.actor, differenceOf(role.permissions, checked.permissions));
+        if (isSame(role, checked)) return role;
+        await keepListed(tx, checked.permissions);
+        const changed = await store.update(tx, id, checked);
+        await audit.record(tx, 'role.updated', { ...target(role), details: { permissions: checked.permissions } });
+        return changed;
+      });
+    },
+
+    /**
+     * Removes a role of the tenant's own; whoever had it, anywhere, loses it.
+     *
+     * @throws Failure `role_not_found`, `role_system`; `privilege_escalation` when the actor does not hold all that it allows
+     */
+    async removeRole(call: TenantCall, id: RoleId): Promise<void> {
+      await inTransaction(call, async (tx) => {
+        const role = await lockOwn(tx, id);
+        assertHolds(tx.actor, role.permissions);
+        await store.remove(tx, id);
+        await audit.record(tx, 'role.removed', target(role));
+      });
+    },
+
+    /** The system roles of new tenants, in the transaction that makes them. */
+    async createSystemRoles(tx: OperatorCall, tenants: readonly { id: TenantId; type: string }[]): Promise<void> {
+      const roles = tenants.flatMap(({ id, type }) =>
+        (Object.keys(SYSTEM_ROLES) as SystemRole[])
+          .filter((name) => type === 'platform' || !SYSTEM_ROLES[name].platformOnly)
+          .map((name) => ({
+            ...SYSTEM_ROLES[name],
+            name,
+            category: null,
+            permissions: [],
+            tenantId: id,
+            id: newId<RoleId>(),
+            system: true,
+          })),
+      );
+      for (const batch of batchesOf(roles, LIMITS.batchRows)) await store.insert(tx, batch);
+    },
+
+    /** Roles of several tenants, in the caller's transaction: all of them, by tenant and name. */
+    rolesOfTenants: (tx: OperatorCall, tenantIds: readonly TenantId[]): Promise<store.OwnedRole[]> =>
+      store.listOf(tx, tenantIds),
+
+    /** Own roles of several tenants in few statements, in the caller's transaction. Only the service itself does this. */
+    async createRoles(
+      tx: OperatorCall,
+      roles: readonly (NewRole & { tenantId: TenantId })[],
+    ): Promise<store.OwnedRole[]> {
+      assertHolds(
+        tx.actor,
+        roles.flatMap(({ permissions }) => permissions),
+      );
+      await catalogue.keepListed(
+        tx,
+        roles.flatMap(({ tenantId, permissions }) => permissions.map((name) => ({ tenantId, name }))),
+      );
+      const made: store.OwnedRole[] = [];
+      for (const batch of batchesOf(roles, LIMITS.batchRows)) {
+        made.push(
+          ...(await store.insert(
+            tx,
+            batch.map((role) => ({ ...role, id: newId<RoleId>(), system: false })),
+          )),
+        );
+      }
+      await audit.recordAll(
+        tx,
+        made.map(({ tenantId, role }) => ({ tenantId, action: 'role.created', ...target(role) })),
+      );
+      return made;
+    },
+  };
+}
+
+async function lockOwn(tx: TenantCall, id: RoleId): Promise<Role> {
+  const role = (await store.lock(tx, id)) ?? notFound(id);
+  if (role.system) throw new Failure('role_system', { name: role.name });
+  return role;
+}
+
+/** What is in one of two lists and not in the other. */
+function differenceOf(before: readonly string[], after: readonly string[]): string[] {
+  return [...new Set(before).symmetricDifference(new Set(after))];
+}
+
+const isSame = (role: Role, other: NewRole) =>
+  role.displayName === other.displayName &&
+  role.description === other.description &&
+  role.category === other.category &&
+  JSON.stringify(role.permissions) === JSON.stringify(other.permissions);
+
+function notFound(roleId: RoleId): never {
+  throw new Failure('role_not_found', { roleId });
+}

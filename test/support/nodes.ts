@@ -1,0 +1,36 @@
+import type { NodeDraft, OrgNode } from '../../src/domain/nodes/node.ts';
+import { inTransaction, type TenantCall } from '../../src/kernel/call.ts';
+import { rooms } from './rooms.ts';
+
+export const nodes = () => rooms().nodes;
+export const memberships = () => rooms().memberships;
+
+/** A node of a name, an organization unless told. */
+export const aNode = (call: TenantCall, name: string, draft: Partial<Omit<NodeDraft, 'name'>> = {}): Promise<OrgNode> =>
+  nodes().create(call, { type: 'organization', ...draft, name });
+
+/** A node below the one before it, for each name; the first is below the root. */
+export async function aChain(call: TenantCall, ...names: string[]): Promise<OrgNode[]> {
+  const chain: OrgNode[] = [];
+  for (const name of names) chain.push(await aNode(call, name, { parentId: chain.at(-1)?.id }));
+  return chain;
+}
+
+/** What is wrong with a tenant's tree, by a walk over all its rows: nothing, or it is no tree. */
+export async function faultsOf(call: TenantCall): Promise<string[]> {
+  const rows: { id: string; parent_id: string | null; name: string }[] = await inTransaction(call, ({ db }) =>
+    db('nodes').where({ tenant_id: call.tenantId }).select('id', 'parent_id', 'name'),
+  );
+  const parents = new Map(rows.map((row) => [row.id, row.parent_id]));
+  return rows
+    .filter(({ id }) => {
+      const seen = new Set<string>();
+      let at: string | null | undefined = id;
+      while (at && !seen.has(at)) {
+        seen.add(at);
+        at = parents.get(at);
+      }
+      return at !== null;
+    })
+    .map(({ name }) => `${name} does not lead to the root`);
+}
