@@ -28,7 +28,7 @@ export function openapi(
   }
   const [only, ...others] = contracts;
   const isOne = only !== undefined && others.length === 0;
-  return {
+  return withSharedSchemas({
     openapi: '3.1.0',
     info: { title: isOne ? only.title : 'Gatehouse', version, ...(isOne && { description: only.description }) },
     servers: [{ url: publicUrl }],
@@ -43,7 +43,21 @@ export function openapi(
       parameters: PARAMETERS,
       headers: HEADERS,
     },
-  };
+  });
+}
+
+/** What a schema defines for itself, because it holds itself (a tree), stands with the other schemas of the document. */
+function withSharedSchemas<T extends Json & { components: { schemas: Json } }>(document: T): T {
+  const shared: Json = {};
+  const text = JSON.stringify(document, (key, value) => {
+    if (key !== '$defs') return value;
+    Object.assign(shared, value);
+    return undefined;
+  });
+  const moved = (json: string) => JSON.parse(json.replaceAll('"#/$defs/', '"#/components/schemas/'));
+  const whole = moved(text) as T;
+  Object.assign(whole.components.schemas, moved(JSON.stringify(shared)));
+  return whole;
 }
 
 /** Every status of an operation, in order: its answers, its declared refusals, and those that any operation can give. */

@@ -111,7 +111,18 @@ export function createServices(deps: ServiceDeps) {
   const grants = createGrantService({ audit });
   const idempotency = createIdempotencyService({ keys: tenantKeys, platformTenant });
   const ends = { sessionSweep: createSessionSweep({ audit }), logoutDeliveries: createLogoutDeliveries({ audit }) };
-  const rooms = { audit, tenantKeys, signingKeys, idempotency, grants, ...ends, ...tree, ...people, ...ways, ...forgotten };
+  const rooms = {
+    audit,
+    tenantKeys,
+    signingKeys,
+    idempotency,
+    grants,
+    ...ends,
+    ...tree,
+    ...people,
+    ...ways,
+    ...forgotten,
+  };
   return { ...rooms, blueprint: createBlueprintService({ ...rooms, passwordTransfer: createPasswordTransfer() }) };
 }
 

@@ -163,6 +163,17 @@ const FOREIGN: Record<string, Makers> = {
     device_not_found: async (owner) => (await WRITES['v1']!['forgetRememberedBrowser']!.make(owner)).params!,
     session_not_found: async ({ as }) => ({ id: (await as('GET', '/api/v1/me/sessions')).body.data[0].id }),
     delivery_not_found: async ({ site }) => ({ id: deliveryIds.encode(await aDelivery(site.call)) }),
+    node_not_found: async ({ as, tokens }) => {
+      const node = await as('POST', '/api/v1/nodes', { body: { type: 'team', name: 'Theirs' } });
+      return { id: node.body.id, userId: tokens.user.id };
+    },
+    role_not_found: async ({ as }) => ({
+      id: (await as('POST', '/api/v1/roles', { body: { name: 'theirs', displayName: 'Theirs' } })).body.id,
+    }),
+    permission_not_found: async ({ as }) => ({
+      id: (await as('POST', '/api/v1/permissions', { body: { name: 'ward.beds:read' } })).body.id,
+    }),
+    user_not_found: async ({ tokens }) => ({ id: tokens.user.id }),
   },
 };
 

@@ -3,15 +3,21 @@ import { FACTOR_KINDS } from '../../domain/tenants/settings.ts';
 import { FAILURES, type FailureCode } from '../../kernel/failure.ts';
 import type { ChallengeId, TenantId } from '../../kernel/ids.ts';
 import { type Contract, type Dress, operationsOf } from '../contract.ts';
+import * as accessContext from './access-context.ts';
 import * as applications from './applications.ts';
 import * as auth from './auth.ts';
 import { type CallerDeps, createCaller, TENANT_PARAMETERS } from './caller.ts';
 import { challengeIds, tenantIds } from './ids.ts';
 import * as me from './me.ts';
+import * as members from './members.ts';
 import * as mfa from './mfa.ts';
+import * as nodes from './nodes.ts';
 import * as passkeys from './passkeys.ts';
+import * as permissions from './permissions.ts';
 import * as rememberedBrowsers from './remembered-browsers.ts';
+import * as roles from './roles.ts';
 import * as sessions from './sessions.ts';
+import * as userRoles from './user-roles.ts';
 
 /** Identity Service, `/api/v1` and `/internal/identity`. */
 export function createV1(deps: CallerDeps): Contract {
@@ -46,7 +52,21 @@ export function createV1(deps: CallerDeps): Contract {
       .describe(
         '`error` is for programs, `message` for people; `details` names the fields of a 400 or of a refused password.',
       ),
-    operations: operationsOf(auth, me, mfa, passkeys, applications, rememberedBrowsers, sessions),
+    operations: operationsOf(
+      auth,
+      me,
+      accessContext,
+      mfa,
+      passkeys,
+      applications,
+      rememberedBrowsers,
+      sessions,
+      nodes,
+      members,
+      roles,
+      permissions,
+      userRoles,
+    ),
   };
 }
 

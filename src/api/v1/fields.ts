@@ -8,3 +8,5 @@ export const password = z
   .min(1)
   .max(LIMITS.passwordMaxChars * 2);
 export const time = z.iso.datetime();
+/** Text that is looked for, anywhere and in any case. */
+export const search = z.string().max(LIMITS.searchMaxChars * 2);

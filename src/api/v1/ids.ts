@@ -1,5 +1,15 @@
 import { z } from 'zod';
-import type { ChallengeId, DeliveryId, FactorId, SessionId, TenantId, UserId } from '../../kernel/ids.ts';
+import type {
+  ChallengeId,
+  DeliveryId,
+  FactorId,
+  NodeId,
+  PermissionId,
+  RoleId,
+  SessionId,
+  TenantId,
+  UserId,
+} from '../../kernel/ids.ts';
 
 /** Crockford's base 32: no I, L, O, U. */
 const ALPHABET = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
@@ -58,3 +68,6 @@ export const sessionIds = idCodec<SessionId>('ses');
 export const factorIds = idCodec<FactorId>('fac');
 export const challengeIds = idCodec<ChallengeId>('chl');
 export const deliveryIds = idCodec<DeliveryId>('dlv');
+export const nodeIds = idCodec<NodeId>('nod');
+export const roleIds = idCodec<RoleId>('rol');
+export const permissionIds = idCodec<PermissionId>('prm');

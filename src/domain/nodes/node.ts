@@ -42,7 +42,9 @@ export type NodeDraft = NodeFields & {
 };
 
 /** What is left out stays; another parent moves the node with all that is below it. */
-export type NodeChange = Partial<NodeFields> & { parentId?: NodeId | undefined };
+export type NodeChange = { [Key in keyof NodeFields]?: NodeFields[Key] | undefined } & {
+  parentId?: NodeId | undefined;
+};
 
 /** The columns of a node that are derived from what is said of it. */
 export type NodeValues = Pick<OrgNode, 'name' | 'legalName' | 'country' | 'status'> & {
