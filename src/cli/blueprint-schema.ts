@@ -1,6 +1,7 @@
 import { z } from 'zod';
-import type { Blueprint } from '../domain/blueprint/blueprint.ts';
+import type { Blueprint, NodeBlueprint } from '../domain/blueprint/blueprint.ts';
 import type { METADATA_NAMES } from '../domain/clients/client-metadata.ts';
+import { NODE_TYPES } from '../domain/nodes/node.ts';
 import { LIMITS } from '../kernel/limits.ts';
 
 const text = (max: number) => z.string().min(1).max(max);
@@ -86,12 +87,44 @@ const api = z.strictObject({
   accessTokenSeconds: z.int().min(60).max(86_400).optional().describe('900 unless told.'),
 });
 
+const permission = z.strictObject({
+  name: text(LIMITS.permissionChars).describe('area.thing:verb, outside of iam.'),
+  description: text(LIMITS.descriptionChars).optional(),
+});
+
 const role = z.strictObject({
   name: text(64),
   displayName: text(LIMITS.nameChars).optional(),
   description: text(LIMITS.descriptionChars).optional(),
-  permissions: z.array(text(128)).max(LIMITS.rolePermissions).optional().describe('area.thing:verb'),
+  category: text(LIMITS.nameChars).optional(),
+  permissions: z
+    .array(text(LIMITS.permissionChars))
+    .max(LIMITS.rolePermissions)
+    .optional()
+    .describe('area.thing:verb; what is named here need not stand among the permissions.'),
 });
+
+const roleNames = z.array(text(64)).max(LIMITS.rolesOfHolder);
+
+const member = z.strictObject({
+  user: text(LIMITS.identifierChars).describe('The e-mail address of a user.'),
+  roles: roleNames.optional().describe('All roles of the user at that node.'),
+});
+
+const node: z.ZodType<NodeBlueprint> = z
+  .strictObject({
+    name: text(LIMITS.nameChars),
+    type: z.enum(NODE_TYPES),
+    id: z.uuid().optional().describe('Counts only when the node is made.'),
+    legalName: text(LIMITS.nameChars).optional(),
+    country: text(2).optional().describe('ISO 3166-1 alpha-2'),
+    status: z.enum(['active', 'archived']).optional(),
+    members: z.array(member).optional(),
+    get nodes() {
+      return z.array(node).max(LIMITS.nodeChildren).optional();
+    },
+  })
+  .meta({ id: 'node' });
 
 const passwordHash = z.union([
   text(LIMITS.storedHashChars),
@@ -122,7 +155,7 @@ const user = z
       .optional()
       .describe('argon2, bcrypt, scrypt, PBKDF2, phpass, SHA-crypt or {SSHA}; set when the user has no password.'),
     mustChangePassword: z.boolean().optional(),
-    roles: z.array(text(64)).max(LIMITS.rolePermissions).optional().describe('All roles of the user.'),
+    roles: roleNames.optional().describe('All roles of the user.'),
   })
   .refine(({ password, passwordHash: hash }) => password === undefined || hash === undefined, {
     error: 'has both password and passwordHash',
@@ -191,6 +224,7 @@ const client = z.strictObject({
   allowedOrigins: z.array(url).max(LIMITS.allowedOrigins).optional(),
   allowedIps: z.array(text(64)).max(LIMITS.allowedIps).optional(),
   rateLimitPerMinute: z.int().min(1).max(1_000_000).optional(),
+  roles: roleNames.optional().describe('All roles of a client that acts for itself (client_credentials).'),
 });
 
 const tenant = z.strictObject({
@@ -216,8 +250,11 @@ const tenant = z.strictObject({
     .max(LIMITS.tenantDomains)
     .optional(),
   apis: z.array(api).optional(),
+  permissions: z.array(permission).optional(),
   roles: z.array(role).optional(),
   users: z.array(user).optional(),
+  nodes: z.array(node).max(LIMITS.nodeChildren).optional().describe('The organisation tree below the tenant.'),
+  members: z.array(member).optional().describe('Who belongs to the tenant as a node of its tree.'),
   clients: z.array(client).optional(),
 });
 

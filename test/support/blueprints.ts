@@ -14,7 +14,8 @@ export const whole = (slug = aSlug(), changes: Partial<TenantBlueprint> = {}): T
   settings: { locale: 'fr', tokens: { idTokenSeconds: 120 } },
   domains: [{ domain: `${slug}.example`, verified: true }, `login.${slug}.example`],
   apis: [{ identifier: 'https://api.example', scopes: ['read', 'write'] }],
-  roles: [{ name: 'nurse', permissions: ['ward.beds:read'] }],
+  permissions: [{ name: 'ward.beds:write', description: 'Move beds.' }],
+  roles: [{ name: 'nurse', category: 'care', permissions: ['ward.beds:read'] }],
   users: [
     {
       email: `Ann@${slug}.example`,
@@ -30,7 +31,22 @@ export const whole = (slug = aSlug(), changes: Partial<TenantBlueprint> = {}): T
       status: 'suspended',
     },
   ],
+  nodes: [
+    {
+      name: 'North',
+      type: 'organization',
+      legalName: 'North Clinic Ltd.',
+      country: 'GB',
+      members: [{ user: `ann@${slug}.example`, roles: ['nurse', 'AUDITOR'] }],
+      nodes: [
+        { name: 'Ward 2', type: 'department' },
+        { name: 'Ward 1', type: 'department', status: 'archived', members: [{ user: `bob@${slug}.example` }] },
+      ],
+    },
+  ],
+  members: [{ user: `ann@${slug}.example`, roles: ['AUDITOR'] }],
   clients: [
+    { clientId: 'robot', kind: 'service', clientSecret: `${SECRET}3`, roles: ['nurse', 'AUDITOR'] },
     {
       clientId: 'web',
       kind: 'web',

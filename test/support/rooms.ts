@@ -59,10 +59,10 @@ export function buildRooms() {
     grants: sessions,
     validateMetadata: createMetadataValidator(),
   });
-  const blueprint = createBlueprintService({ tenants, access, apis, users, clients, passwords, passwordTransfer });
   const sessionSweep = createSessionSweep({ audit });
   const tree = { nodes, memberships };
   const people = { sessions, sessionSweep, access, tenants, passwords, passwordTransfer, users };
+  const blueprint = createBlueprintService({ ...tree, ...people, apis, clients });
   return { audit, tenantKeys, ...tree, ...people, apis, clients, blueprint };
 }
 

@@ -1,4 +1,5 @@
 import type { TenantId } from '../../kernel/ids.ts';
+import { checkedPermission, type NewPermission, type PermissionEntry } from '../access/permission.ts';
 import { checkedRole, isSystemRole, type NewRole, type Role, SYSTEM_ROLES, type SystemRole } from '../access/role.ts';
 import { type Api, type ApiValues, checkedApi } from '../apis/api.ts';
 import {
@@ -48,6 +49,40 @@ export async function reconcileApis(work: Work, sites: readonly Site[]): Promise
     for (const identifier of known.keys()) differs(work, site, 'kept', 'api', identifier);
   }
   if (fresh.length > 0 && writes(work)) await work.rooms.apis.createAll(work.tx, fresh);
+}
+
+/** Writes down and describes the declared permissions. Those that declared roles name are declared by that. */
+export async function reconcilePermissions(work: Work, sites: readonly Site[]): Promise<void> {
+  const { tx, rooms } = work;
+  const present = byTenant(
+    await rooms.access.permissionsOfTenants(
+      tx,
+      sites.map(({ tenantId }) => tenantId),
+    ),
+  );
+  const fresh: (NewPermission & { tenantId: TenantId })[] = [];
+  for (const site of sites) {
+    const { permissions = [], roles = [] } = site.declared;
+    const known = new Map<string, PermissionEntry>(
+      (present.get(site.tenantId) ?? []).map(({ permission }) => [permission.name, permission]),
+    );
+    const kept = new Set(known.keys()).difference(new Set(roles.flatMap((role) => role.permissions ?? [])));
+    for (const { item, path } of declaredOnce(work, `${site.path}.permissions`, permissions, ({ name }) => name)) {
+      const there = known.get(item.name);
+      kept.delete(item.name);
+      const values = await judged(work, path, () => checkedPermission(item));
+      if (!values) continue;
+      if (!there) {
+        differs(work, site, 'create', 'permission', item.name);
+        fresh.push({ ...values, tenantId: site.tenantId });
+      } else if (item.description !== undefined && values.description !== there.description) {
+        differs(work, site, 'change', 'permission', item.name, ['description']);
+        if (writes(work)) await rooms.access.describePermission(callOf(work, site), there.id, values.description);
+      }
+    }
+    for (const name of kept) differs(work, site, 'kept', 'permission', name);
+  }
+  if (fresh.length > 0 && writes(work)) await rooms.access.addPermissions(tx, fresh);
 }
 
 /** Roles by name, as far as they exist; what is declared and not yet written has no id. */

@@ -2,11 +2,13 @@ import { batchesOf } from '../../kernel/batches.ts';
 import { inOperatorTransaction, type OperatorCall } from '../../kernel/call.ts';
 import { Failure } from '../../kernel/failure.ts';
 import { LIMITS } from '../../kernel/limits.ts';
-import { reconcileApis, reconcileRoles } from './access.ts';
+import { reconcileApis, reconcilePermissions, reconcileRoles } from './access.ts';
 import type { Blueprint, Difference, TenantBlueprint } from './blueprint.ts';
 import * as store from './blueprint-store.ts';
 import { reconcileClients } from './clients.ts';
 import { type ExportOptions, exportTenants } from './export.ts';
+import { reconcileMembers } from './members.ts';
+import { reconcileNodes } from './nodes.ts';
 import { reconcileDomains, reconcileTenants } from './tenants.ts';
 import { reconcileUsers } from './users.ts';
 import { type BlueprintRooms, declaredOnce, type Work } from './work.ts';
@@ -27,9 +29,11 @@ export function createBlueprintService(rooms: BlueprintRooms) {
       );
       await reconcileDomains(work, sites);
       await reconcileApis(work, sites);
+      await reconcilePermissions(work, sites);
       const roles = await reconcileRoles(work, sites);
       await reconcileUsers(work, sites, roles);
-      await reconcileClients(work, sites);
+      await reconcileMembers(work, sites, await reconcileNodes(work, sites), roles);
+      await reconcileClients(work, sites, roles);
     }
     if (work.mistakes.length > 0) throw new Failure('blueprint_invalid', { mistakes: work.mistakes });
     return work.differences;

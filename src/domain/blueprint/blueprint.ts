@@ -1,6 +1,8 @@
+import type { PermissionDraft } from '../access/permission.ts';
 import type { RoleDraft } from '../access/role.ts';
 import type { ApiDraft } from '../apis/api.ts';
 import type { ClientFields, ClientKind } from '../clients/client.ts';
+import type { NodeDraft, NodeFields } from '../nodes/node.ts';
 import type { NormalForm } from '../passwords/password-text.ts';
 import type { OwnSettings } from '../tenants/settings.ts';
 import type { TenantType } from '../tenants/tenant.ts';
@@ -18,10 +20,32 @@ export type TenantBlueprint = {
   settings?: OwnSettings | undefined;
   domains?: readonly DomainBlueprint[] | undefined;
   apis?: readonly ApiDraft[] | undefined;
+  /** Permissions of the tenant's own; those that its roles name are there anyway. */
+  permissions?: readonly PermissionDraft[] | undefined;
   /** Roles of the tenant's own; system roles are there anyway. */
   roles?: readonly RoleDraft[] | undefined;
   users?: readonly UserBlueprint[] | undefined;
+  /** The organisation tree below the root, which is the tenant itself. */
+  nodes?: readonly NodeBlueprint[] | undefined;
+  /** Who belongs to the root. */
+  members?: readonly MemberBlueprint[] | undefined;
   clients?: readonly ClientBlueprint[] | undefined;
+};
+
+export type NodeBlueprint = NodeFields & {
+  type: NodeDraft['type'];
+  /** For a node that moves house; counts only when the node is made. */
+  id?: string | undefined;
+  members?: readonly MemberBlueprint[] | undefined;
+  /** What is below it. */
+  nodes?: readonly NodeBlueprint[] | undefined;
+};
+
+export type MemberBlueprint = {
+  /** The e-mail address of a user of the tenant. */
+  user: string;
+  /** All roles of the user at that node. */
+  roles?: readonly string[] | undefined;
 };
 
 /** The operator who applies the file vouches for a domain that is `verified`. */
@@ -47,9 +71,11 @@ export type ClientBlueprint = ClientFields & {
   kind: ClientKind;
   /** Becomes the only secret of the client, unless it is one already. */
   clientSecret?: string | undefined;
+  /** All roles of the client, for what it does with its own credentials. */
+  roles?: readonly string[] | undefined;
 };
 
-export type Kind = 'tenant' | 'domain' | 'api' | 'role' | 'user' | 'client';
+export type Kind = 'tenant' | 'domain' | 'api' | 'permission' | 'role' | 'user' | 'node' | 'member' | 'client';
 
 /** One difference between a file and the database. */
 export type Difference = {

@@ -4,14 +4,15 @@ import { LIMITS } from '../../kernel/limits.ts';
 import type { Client, ClientValues } from '../clients/client.ts';
 import { changedClient, checkedClient, checkedSecret } from '../clients/client-rules.ts';
 import { assertTakesSecret } from '../clients/client-service.ts';
+import type { RoleNames } from './access.ts';
 import type { ClientBlueprint } from './blueprint.ts';
-import { callOf, changedFields, declaredOnce, differs, judged, type Site, type Work, writes } from './work.ts';
+import { callOf, changedFields, declaredOnce, differs, isWrong, judged, type Site, type Work, writes } from './work.ts';
 
 type Declared = { site: Site; path: string; client: ClientBlueprint };
-type Present = Declared & { there: Client; secretHashes: readonly string[] };
+type Present = Declared & { there: Client; secretHashes: readonly string[]; roles: readonly string[] };
 
-/** Makes and changes the declared clients, with their secrets. */
-export async function reconcileClients(work: Work, sites: readonly Site[]): Promise<void> {
+/** Makes and changes the declared clients, with their secrets and roles. */
+export async function reconcileClients(work: Work, sites: readonly Site[], roleNames: RoleNames): Promise<void> {
   const all = sites.flatMap((site) =>
     declaredOnce(work, `${site.path}.clients`, site.declared.clients ?? [], ({ clientId }) => clientId).map(
       ({ item, path }) => ({ site, path, client: item }),
@@ -21,6 +22,7 @@ export async function reconcileClients(work: Work, sites: readonly Site[]): Prom
     const present = await presentOf(work, batch);
     const fresh: (Declared & { values: ClientValues })[] = [];
     for (const declared of batch) {
+      assertRoles(work, declared, roleNames);
       const there = present.get(declared);
       if (there) {
         await reconcileClient(work, there);
@@ -36,6 +38,8 @@ export async function reconcileClients(work: Work, sites: readonly Site[]): Prom
       work.tx,
       fresh.map(({ site, values, client }) => ({ tenantId: site.tenantId, values, secret: client.clientSecret })),
     );
+    for (const { site, path, client } of fresh)
+      if (client.roles) await judged(work, path, () => setRoles(work, site, client));
   }
   if (!work.mayWrite) await tellKept(work, sites);
 }
@@ -54,18 +58,27 @@ async function presentOf({ tx, rooms, mayWrite }: Work, batch: readonly Declared
   if (old.length === 0) return new Map();
   const keys = old.map(({ site, client }) => ({ tenantId: site.tenantId, clientId: client.clientId }));
   const found = await rooms.clients.findNamed(tx, keys, { lock: mayWrite });
+  const tenantIds = [...new Set(old.filter(({ client }) => client.roles).map(({ site }) => site.tenantId))];
+  const roles = Map.groupBy(
+    tenantIds.length === 0 ? [] : await rooms.access.clientRoleNames(tx, tenantIds),
+    ({ tenantId, clientId }) => `${tenantId} ${clientId}`,
+  );
   const byKey = new Map(found.map((one) => [`${one.tenantId} ${one.client.clientId}`, one]));
   return new Map(
     old.flatMap((declared) => {
-      const one = byKey.get(`${declared.site.tenantId} ${declared.client.clientId}`);
-      return one ? [[declared, { ...declared, there: one.client, secretHashes: one.secretHashes }] as const] : [];
+      const key = `${declared.site.tenantId} ${declared.client.clientId}`;
+      const one = byKey.get(key);
+      if (!one) return [];
+      const names = (roles.get(key) ?? []).map(({ name }) => name);
+      return [[declared, { ...declared, there: one.client, secretHashes: one.secretHashes, roles: names }] as const];
     }),
   );
 }
 
 async function freshClient({ rooms }: Work, { client }: Declared): Promise<ClientValues> {
-  const { clientSecret, ...draft } = client;
+  const { clientSecret, roles, ...draft } = client;
   const values = checkedClient(draft);
+  assertActs(values, roles);
   await assertSecret(values, clientSecret);
   await rooms.clients.assertAccepted(values);
   return values;
@@ -77,11 +90,15 @@ function assertSecret(values: ClientValues, secret: string | undefined): void {
   checkedSecret(secret);
 }
 
-async function reconcileClient(work: Work, { site, path, client, there, secretHashes }: Present): Promise<void> {
-  const { clientSecret, clientId, ...change } = client;
+async function reconcileClient(
+  work: Work,
+  { site, path, client, there, secretHashes, ...held }: Present,
+): Promise<void> {
+  const { clientSecret, clientId, roles, ...change } = client;
   const values = await judged(work, path, async () => {
     if (there.registered) throw new Failure('client_taken', { problem: 'it registered itself' });
     const changed = changedClient(there, change);
+    assertActs(changed, roles);
     assertSecret(changed, clientSecret);
     return changed;
   });
@@ -95,9 +112,28 @@ async function reconcileClient(work: Work, { site, path, client, there, secretHa
   )
     return;
   if (newSecret) fields.push('clientSecret');
+  const newRoles = roles && [...new Set(roles)].sort().join(' ') !== held.roles.toSorted().join(' ');
+  if (newRoles) fields.push('roles');
   if (fields.length === 0) return;
   differs(work, site, 'change', 'client', clientId, fields);
   if (!writes(work)) return;
   await work.rooms.clients.update(call, clientId, change);
   if (newSecret) await work.rooms.clients.rotateSecret(call, clientId, { secret: clientSecret });
+  if (newRoles) await judged(work, path, () => setRoles(work, site, client));
+}
+
+const setRoles = (work: Work, site: Site, { clientId, roles }: ClientBlueprint) =>
+  work.rooms.access.setClientRoles(callOf(work, site), clientId, roles!);
+
+function assertRoles(work: Work, { site, path, client }: Declared, roleNames: RoleNames): void {
+  for (const name of client.roles ?? []) {
+    if (name === 'SUPER_ADMIN' || !roleNames.get(site.tenantId)?.has(name))
+      isWrong(work, `${path}.roles`, `names the role ${name}, which does not exist, or not for a client`);
+  }
+}
+
+/** Roles are for what a client does by itself. */
+function assertActs({ metadata }: ClientValues, roles: readonly string[] = []): void {
+  if (roles.length > 0 && !(metadata['grant_types'] as string[]).includes('client_credentials'))
+    throw new Failure('client_invalid', { field: 'roles', problem: 'are for clients that use client_credentials' });
 }

@@ -9,27 +9,14 @@ import type { OwnSettings } from '../tenants/settings.ts';
 import type { Tenant, TenantDomain } from '../tenants/tenant.ts';
 import type { User } from '../users/user.ts';
 import type { ClientBlueprint, DomainBlueprint, HashBlueprint, TenantBlueprint, UserBlueprint } from './blueprint.ts';
+import { by, compact } from './document.ts';
+import { exportedTrees } from './export-tree.ts';
 import { type BlueprintRooms, byTenant } from './work.ts';
 
 export type ExportOptions = {
   /** Whether users come with their password hashes. */
   passwords: boolean;
 };
-
-/** Without what is not there: null, and lists that are empty. Keys keep their order. */
-function compact<T extends object>(value: T): T {
-  return Object.fromEntries(
-    Object.entries(value).filter(
-      ([, item]) => item !== null && item !== undefined && !(Array.isArray(item) && item.length === 0),
-    ),
-  ) as T;
-}
-
-/** By code units, so that the order is the same whatever the database collates by. */
-const by =
-  <T>(keyOf: (item: T) => string) =>
-  (a: T, b: T) =>
-    keyOf(a) < keyOf(b) ? -1 : 1;
 
 /** Tenants of one batch as a file would declare them, in the order of the file. */
 export async function exportTenants(
@@ -40,17 +27,21 @@ export async function exportTenants(
 ): Promise<TenantBlueprint[]> {
   const tenants = (await rooms.tenants.findBySlugs(tx, slugs)).filter(({ status }) => status !== 'deleted');
   const ids = tenants.map(({ id }) => id);
-  const [domains, apis, roles, users, clients] = [
+  const [domains, apis, permissions, roles, users, clients, clientRoles] = [
     byTenant(await rooms.tenants.domainsOf(tx, ids)),
     byTenant(await rooms.apis.apisOfTenants(tx, ids)),
+    byTenant(await rooms.access.permissionsOfTenants(tx, ids)),
     byTenant(await rooms.access.rolesOfTenants(tx, ids)),
     byTenant(await rooms.users.usersOfTenants(tx, ids)),
     byTenant(await rooms.clients.clientsOfTenants(tx, ids)),
+    byTenant(await rooms.access.clientRoleNames(tx, ids)),
   ];
+  const treeOf = await exportedTrees(tx, rooms, ids);
   const of = <T extends { tenantId: TenantId }>(all: Map<TenantId, T[]>, id: TenantId): T[] => all.get(id) ?? [];
   const documents: TenantBlueprint[] = [];
   for (const tenant of tenants.sort(by(({ slug }) => slug))) {
     const people = of(users, tenant.id).map(({ user }) => user);
+    const rolesOfClients = Map.groupBy(of(clientRoles, tenant.id), ({ clientId }) => clientId);
     documents.push(
       compact({
         ...tenantPart(tenant),
@@ -60,13 +51,17 @@ export async function exportTenants(
         apis: of(apis, tenant.id)
           .map(({ api }) => apiPart(api))
           .sort(by(({ identifier }) => identifier)),
+        permissions: of(permissions, tenant.id)
+          .map(({ permission: { name, description } }) => compact({ name, description }))
+          .sort(by(({ name }) => name)),
         roles: of(roles, tenant.id)
           .filter(({ role }) => !role.system)
           .map(({ role }) => rolePart(role))
           .sort(by(({ name }) => name)),
         users: await userParts(tx, rooms, tenant.id, people, passwords),
+        ...treeOf(tenant.id, people),
         clients: of(clients, tenant.id)
-          .map(({ client }) => clientPart(client))
+          .map(({ client }) => clientPart(client, rolesOfClients.get(client.clientId) ?? []))
           .sort(by(({ clientId }) => clientId)),
       }),
     );
@@ -99,8 +94,8 @@ const domainPart = ({ domain, verifiedAt }: TenantDomain): DomainBlueprint =>
 const apiPart = ({ identifier, name, scopes, accessTokenFormat, signingAlg, accessTokenSeconds }: Api) =>
   compact({ identifier, name, scopes, accessTokenFormat, signingAlg, accessTokenSeconds });
 
-const rolePart = ({ name, displayName, description, permissions }: Role) =>
-  compact({ name, displayName, description, permissions });
+const rolePart = ({ name, displayName, description, category, permissions }: Role) =>
+  compact({ name, displayName, description, category, permissions });
 
 async function userParts(
   tx: OperatorCall,
@@ -141,7 +136,7 @@ const hashPart = ({ hash, pepperId, normalForm }: StoredHash): HashBlueprint =>
     : { hash, ...(pepperId !== null && { pepper: pepperId }), ...(normalForm !== null && { form: normalForm }) };
 
 /** Without secrets: they are kept as hashes under a key of this tenant in this house, of use nowhere else. */
-function clientPart(client: Client): ClientBlueprint {
+function clientPart(client: Client, held: readonly { name: string }[]): ClientBlueprint {
   const document = compact<ClientBlueprint>({
     clientId: client.clientId,
     kind: client.kind,
@@ -154,6 +149,7 @@ function clientPart(client: Client): ClientBlueprint {
     legacyAssertions: client.legacyAssertions || undefined,
     allowedIps: client.allowedIps,
     rateLimitPerMinute: client.rateLimitPerMinute,
+    roles: held.map(({ name }) => name).sort(),
   });
   // Here an empty list says something else than none at all: no scope, no origin.
   const scopes = client.apiScopes === null ? {} : { scopes: client.apiScopes };

@@ -6,6 +6,8 @@ import { stableJson } from '../../kernel/text.ts';
 import type { AccessService } from '../access/access-service.ts';
 import type { ApiService } from '../apis/api-service.ts';
 import type { ClientService } from '../clients/client-service.ts';
+import type { MembershipService } from '../nodes/membership-service.ts';
+import type { NodeService } from '../nodes/node-service.ts';
 import type { PasswordService } from '../passwords/password-service.ts';
 import type { PasswordTransfer } from '../passwords/password-transfer.ts';
 import type { TenantType } from '../tenants/tenant.ts';
@@ -19,6 +21,8 @@ export type BlueprintRooms = {
   access: AccessService;
   apis: ApiService;
   users: UserService;
+  nodes: NodeService;
+  memberships: MembershipService;
   clients: ClientService;
   passwords: Pick<PasswordService, 'prepare' | 'set' | 'verify'>;
   passwordTransfer: PasswordTransfer;

@@ -6,13 +6,14 @@ import { likePattern, type Page, type PageQuery, pageWindow } from '../../kernel
 import type { AccessService } from '../access/access-service.ts';
 import type { AuditService } from '../audit/audit-service.ts';
 import type { Member, Place } from './membership.ts';
+import { createMembershipBatch } from './membership-batch.ts';
 import * as store from './membership-store.ts';
 import type { OrgNode } from './node.ts';
 import * as nodeStore from './node-store.ts';
 
 export type MembershipServiceDeps = {
   audit: AuditService;
-  access: Pick<AccessService, 'setMemberRoles' | 'lockHolder'>;
+  access: Pick<AccessService, 'setMemberRoles' | 'lockHolder' | 'grantRoles'>;
 };
 
 /** Who belongs to which node of the organisation tree, and with which roles. */
@@ -30,6 +31,8 @@ export function createMembershipService({ audit, access }: MembershipServiceDeps
   }
 
   return {
+    ...createMembershipBatch({ audit, access }),
+
     /**
      * Makes a user a member of a node with exactly these roles there; none is a member too. The same again changes
      * nothing.

@@ -18,6 +18,7 @@ import {
   type OrgNode,
   rootOf,
 } from './node.ts';
+import { createNodeBatch, orTaken } from './node-batch.ts';
 import * as listStore from './node-list-store.ts';
 import * as store from './node-store.ts';
 
@@ -41,6 +42,8 @@ export function createNodeService({ audit, access }: NodeServiceDeps) {
   const target = (id: NodeId) => ({ target: `node:${id}` });
 
   return {
+    ...createNodeBatch({ audit }),
+
     /**
      * Makes a node below another one, or below the root.
      *
@@ -214,13 +217,4 @@ function treeOf(nodes: readonly OrgNode[], root: NodeId): NodeTree {
 
 function notFound(nodeId: NodeId): never {
   throw new Failure('node_not_found', { nodeId });
-}
-
-async function orTaken<T>(work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    if ((error as { constraint?: string }).constraint === 'nodes_sibling') throw new Failure('node_taken');
-    throw error;
-  }
 }

@@ -11,12 +11,17 @@ const TABLES = [
   'tenants',
   'tenant_domains',
   'apis',
+  'permissions',
   'roles',
   'users',
   'user_roles',
   'passwords',
+  'nodes',
+  'node_members',
+  'node_member_roles',
   'clients',
   'client_secrets',
+  'client_roles',
   'audit_events',
 ];
 /** Every row of the tenant, to compare with later. */

@@ -31,8 +31,13 @@ describe('a plan', () => {
       `kept domain ${declared.slug}.example`,
       `kept domain login.${declared.slug}.example`,
       'kept api https://api.example',
+      'kept permission ward.beds:read',
+      'kept permission ward.beds:write',
       'kept role nurse',
       'kept user 1 more',
+      'kept node 3 more',
+      'kept member 3 more',
+      'kept client robot',
       'kept client spa',
       'kept client web',
     ]);
