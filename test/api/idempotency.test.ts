@@ -126,7 +126,8 @@ describe('a request with an Idempotency-Key', () => {
       request.end(text);
     });
   const rolesMade = async () =>
-    (await rooms().access.list(as(tenant, { kind: 'system', name: 'test' }))).filter(({ system }) => !system).length;
+    (await rooms().access.list(as(tenant, { kind: 'system', name: 'test' }))).items.filter(({ system }) => !system)
+      .length;
 
   it('has one effect, and the same answer again byte for byte, for a day', async () => {
     const first = await ask('key-1', { name: 'clerk' });
@@ -193,7 +194,7 @@ describe('a request with an Idempotency-Key', () => {
     await ask('key-4', { name: 'clerk' });
     const taken = await ask('key-5', { name: 'clerk' });
     expect([taken.status, taken.body.code]).to.deep.equal([422, 'TINY_role_taken']);
-    const [role] = (await rooms().access.list(tenant)).filter(({ system }) => !system);
+    const [role] = (await rooms().access.list(tenant)).items.filter(({ system }) => !system);
     await rooms().access.removeRole(tenant, role!.id);
     const again = await ask('key-5', { name: 'clerk' });
     expect([again.status, again.headers.get('idempotency-replayed')]).to.deep.equal([201, null]);

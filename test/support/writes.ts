@@ -1,6 +1,7 @@
 import { inTransaction } from '../../src/kernel/call.ts';
 import { newId } from '../../src/kernel/ids.ts';
 import { randomToken, sha256 } from '../../src/kernel/secret.ts';
+import type { Send } from './api.ts';
 import { codeOf, deviceAt, enrolPasskey, enrolTotp } from './factors.ts';
 import { PASSWORD } from './node.ts';
 import type { SignedIn } from './v1.ts';
@@ -149,5 +150,52 @@ export const WRITES: Record<string, Record<string, Maker>> = {
       make: async ({ as }) => ({ params: { factorId: (await enrolTotp(as)).factorId } }),
       leaves: ['factor.removed'],
     },
+    createNode: { make: () => ({ body: { type: 'team', name: 'Night' } }), leaves: ['node.created'] },
+    updateNode: {
+      make: async ({ as }) => ({ params: { id: await aNode(as) }, body: { name: 'North', country: 'GB' } }),
+      leaves: ['node.updated'],
+    },
+    deleteNode: { make: async ({ as }) => ({ params: { id: await aNode(as) } }), leaves: ['node.removed'] },
+    addMember: {
+      make: async ({ as, tokens: { user } }) => ({
+        params: { id: await aNode(as), userId: user.id },
+        body: { roles: ['AUDITOR'] },
+      }),
+      leaves: ['node.member_added'],
+    },
+    removeMember: {
+      make: async ({ as, tokens: { user } }) => {
+        const id = await aNode(as);
+        await as('PUT', `/api/v1/nodes/${id}/members/${user.id}`, { body: { roles: ['AUDITOR'] } });
+        return { params: { id, userId: user.id } };
+      },
+      leaves: ['node.member_removed'],
+    },
+    createRole: {
+      make: () => ({ body: { name: 'nurse', displayName: 'Nurse', permissions: ['ward.beds:read'] } }),
+      leaves: ['role.created'],
+    },
+    updateRole: {
+      make: async ({ as }) => ({ params: { id: await aRole(as) }, body: { permissions: ['ward.beds:write'] } }),
+      leaves: ['role.updated'],
+    },
+    deleteRole: { make: async ({ as }) => ({ params: { id: await aRole(as) } }), leaves: ['role.removed'] },
+    createPermission: { make: () => ({ body: { name: 'ward.beds:read' } }), leaves: ['permission.created'] },
+    deletePermission: {
+      make: async ({ as }) => ({
+        params: { id: (await as('POST', '/api/v1/permissions', { body: { name: 'ward.beds:read' } })).body.id },
+      }),
+      leaves: ['permission.removed'],
+    },
+    setUserRoles: {
+      make: ({ tokens: { user } }) => ({ params: { id: user.id }, body: { roles: ['TENANT_ADMIN', 'AUDITOR'] } }),
+      leaves: ['user.roles_changed'],
+    },
   },
 };
+
+const aNode = async (as: Send): Promise<string> =>
+  (await as('POST', '/api/v1/nodes', { body: { type: 'team', name: 'Day' } })).body.id;
+
+const aRole = async (as: Send): Promise<string> =>
+  (await as('POST', '/api/v1/roles', { body: { name: 'nurse', displayName: 'Nurse', permissions: [] } })).body.id;

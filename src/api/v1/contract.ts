@@ -122,6 +122,12 @@ const PASSWORD_PROBLEMS: Pick<Dress, 'extra' | 'shows'> = {
   },
 };
 
+/** The roles that still have a permission. */
+const IN_USE: Pick<Dress, 'extra' | 'shows'> = {
+  extra: ({ roles }) => ({ roles }),
+  shows: { schema: z.object({ roles: z.array(z.string()) }), example: { roles: ['nurse'] } },
+};
+
 const FAILURES_OF_V1: Record<FailureCode, Dress> = {
   invalid_input: plain(400, 'VALIDATION'),
   unauthenticated: plain(401, 'UNAUTHENTICATED'),
@@ -186,7 +192,7 @@ const FAILURES_OF_V1: Record<FailureCode, Dress> = {
   permission_not_found: plain(404, 'PERMISSION_NOT_FOUND'),
   permission_taken: plain(409, 'PERMISSION_DUPLICATE'),
   permission_system: plain(422, 'PERMISSION_SYSTEM'),
-  permission_in_use: { ...plain(409, 'PERMISSION_IN_USE'), extra: ({ roles }) => ({ roles }) },
+  permission_in_use: { ...plain(409, 'PERMISSION_IN_USE'), ...IN_USE },
   privilege_escalation: plain(403, 'PRIVILEGE_ESCALATION'),
 
   node_not_found: plain(404, 'NODE_NOT_FOUND'),

@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import type { Member } from '../../domain/nodes/membership.ts';
 import { operation } from '../operation.ts';
+import { pageBody, pageFields, presentPage } from '../schemas.ts';
 import { search, time } from './fields.ts';
 import { nodeIds, userIds } from './ids.ts';
 import { exampleNode } from './node-body.ts';
-import { pageOf, pageParameters, presentPage } from './paging.ts';
 import { roleNames } from './role-body.ts';
 import { exampleUser } from './user-body.ts';
 
@@ -56,8 +56,8 @@ export const members = operation({
     'In pages by e-mail address; not those of the nodes below it. `search` looks into e-mail address and names.',
   access: { permission: 'iam.nodes:read' },
   params: z.strictObject({ id: nodeIds.schema }),
-  query: z.strictObject({ ...pageParameters, search: search.optional() }),
-  answers: { 200: pageOf(membershipBody) },
+  query: z.strictObject({ ...pageFields, search: search.optional() }),
+  answers: { 200: pageBody(membershipBody) },
   failures: ['node_not_found'],
   example: { params: { id: exampleNode.id }, answer: { data: [exampleMember], page: 1, pageSize: 50, total: 1 } },
   handle: async ({ call, params, query, answer }, { memberships }) =>

@@ -1,6 +1,8 @@
 import { z } from 'zod';
+import { versionOfNode } from '../../domain/nodes/node.ts';
 import { LIMITS } from '../../kernel/limits.ts';
 import { operation } from '../operation.ts';
+import { countingNumber, pageBody, pageFields, presentPage } from '../schemas.ts';
 import { search } from './fields.ts';
 import { nodeIds } from './ids.ts';
 import {
@@ -14,7 +16,6 @@ import {
   presentNode,
   presentTree,
 } from './node-body.ts';
-import { pageOf, pageParameters, presentPage } from './paging.ts';
 
 const nodeId = z.strictObject({ id: nodeIds.schema });
 const exampleId = { id: exampleNode.id };
@@ -30,10 +31,10 @@ export const nodes = operation({
   access: { permission: 'iam.nodes:read' },
   query: z
     .strictObject({
-      ...pageParameters,
+      ...pageFields,
       view: z.enum(['page', 'tree']).optional(),
       parentId: nodeIds.schema.optional(),
-      levels: pageParameters.page,
+      levels: countingNumber(LIMITS.nodeDepth).optional(),
       type: z.enum(['tenant', ...nodeType.options]).optional(),
       status: nodeStatus.optional(),
       search: search.optional(),
@@ -43,7 +44,7 @@ export const nodes = operation({
         view === 'tree' ? Object.values(ofPages).every((value) => value === undefined) : levels === undefined,
       { path: ['view'], error: 'a tree has no pages and is not searched; levels are those of a tree' },
     ),
-  answers: { 200: z.union([pageOf(nodeBody), z.object({ data: z.array(nodeTree), complete: z.boolean() })]) },
+  answers: { 200: z.union([pageBody(nodeBody), z.object({ data: z.array(nodeTree), complete: z.boolean() })]) },
   failures: ['node_not_found'],
   example: { answer: { data: [exampleNode], page: 1, pageSize: 50, total: 1 } },
   async handle({ call, query, answer }, services) {
@@ -69,11 +70,18 @@ export const createNode = operation({
   }),
   answers: { 201: nodeBody },
   failures: ['node_not_found', ...PLACING],
+  idempotent: 'honoured',
   example: {
     body: { type: 'organization', name: 'North Clinic', legalName: 'North Clinic Ltd.', country: 'GB' },
     answer: exampleNode,
   },
-  handle: async ({ call, body, answer }, { nodes: tree }) => answer(201, presentNode(await tree.create(call, body))),
+  async handle({ call, body, answer }, { nodes: tree }) {
+    const node = await tree.create(call, body);
+    return answer(201, presentNode(node), {
+      version: versionOfNode(node),
+      location: `/api/v1/nodes/${nodeIds.encode(node.id)}`,
+    });
+  },
 });
 
 export const getNode = operation({
@@ -84,9 +92,12 @@ export const getNode = operation({
   params: nodeId,
   answers: { 200: nodeBody },
   failures: ['node_not_found'],
+  versioned: true,
   example: { params: exampleId, answer: exampleNode },
-  handle: async ({ call, params, answer }, { nodes: tree }) =>
-    answer(200, presentNode(await tree.get(call, params.id))),
+  async handle({ call, params, answer }, { nodes: tree }) {
+    const node = await tree.get(call, params.id);
+    return answer(200, presentNode(node), { version: versionOfNode(node) });
+  },
 });
 
 export const updateNode = operation({
@@ -106,9 +117,12 @@ export const updateNode = operation({
   }),
   answers: { 200: nodeBody },
   failures: ['node_not_found', 'node_root', 'node_cycle', ...PLACING],
+  versioned: true,
   example: { params: exampleId, body: { name: 'North Clinic' }, answer: exampleNode },
-  handle: async ({ call, params, body, answer }, { nodes: tree }) =>
-    answer(200, presentNode(await tree.update(call, params.id, body))),
+  async handle({ call, params, body, expected, answer }, { nodes: tree }) {
+    const node = await tree.update(call, params.id, body, expected);
+    return answer(200, presentNode(node), { version: versionOfNode(node) });
+  },
 });
 
 export const deleteNode = operation({
@@ -121,9 +135,10 @@ export const deleteNode = operation({
   query: z.strictObject({ subtree: z.enum(['true', 'false']).optional() }),
   answers: { 204: null },
   failures: ['node_not_found', 'node_root', 'node_not_empty', 'node_limit', 'privilege_escalation'],
+  versioned: true,
   example: { params: exampleId },
-  async handle({ call, params, query, answer }, { nodes: tree }) {
-    await tree.remove(call, params.id, { subtree: query.subtree === 'true' });
+  async handle({ call, params, query, expected, answer }, { nodes: tree }) {
+    await tree.remove(call, params.id, { subtree: query.subtree === 'true', expected });
     return answer(204, null);
   },
 });

@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { LIMITS } from '../../kernel/limits.ts';
 import { operation } from '../operation.ts';
+import { pageBody, pageFields, presentPage } from '../schemas.ts';
 import { search } from './fields.ts';
 import { permissionIds } from './ids.ts';
-import { pageOf, pageParameters, presentPage } from './paging.ts';
 import { description, examplePermission, permissionBody, presentPermission } from './role-body.ts';
 
 export const permissions = operation({
@@ -13,8 +13,8 @@ export const permissions = operation({
   description:
     'In pages by name: first those of Gatehouse itself (`iam.…`), which are the same everywhere, then the tenant’s own. `search` looks into name and description.',
   access: { permission: 'iam.roles:read' },
-  query: z.strictObject({ ...pageParameters, search: search.optional() }),
-  answers: { 200: pageOf(permissionBody) },
+  query: z.strictObject({ ...pageFields, search: search.optional() }),
+  answers: { 200: pageBody(permissionBody) },
   failures: [],
   example: { answer: { data: [examplePermission], page: 1, pageSize: 50, total: 1 } },
   handle: async ({ call, query, answer }, { access }) =>
@@ -33,6 +33,7 @@ export const createPermission = operation({
   }),
   answers: { 201: permissionBody },
   failures: ['permission_taken', 'permission_system'],
+  idempotent: 'honoured',
   example: { body: { name: 'ward.beds:read', description: 'See the beds of a ward.' }, answer: examplePermission },
   handle: async ({ call, body, answer }, { access }) =>
     answer(201, presentPermission(await access.createPermission(call, body))),

@@ -1,8 +1,9 @@
 import { z } from 'zod';
+import { versionOfRole } from '../../domain/access/role.ts';
 import { operation } from '../operation.ts';
+import { pageBody, pageFields, presentPage } from '../schemas.ts';
 import { search } from './fields.ts';
 import { roleIds } from './ids.ts';
-import { pageOf, pageParameters, presentPage } from './paging.ts';
 import { description, exampleRole, permissionNames, presentRole, roleBody, roleText } from './role-body.ts';
 
 const roleId = z.strictObject({ id: roleIds.schema });
@@ -15,8 +16,8 @@ export const roles = operation({
   description:
     'In pages by name: the system’s, which every tenant has, and the tenant’s own. `search` looks into name and displayed name.',
   access: { permission: 'iam.roles:read' },
-  query: z.strictObject({ ...pageParameters, category: roleText.optional(), search: search.optional() }),
-  answers: { 200: pageOf(roleBody) },
+  query: z.strictObject({ ...pageFields, category: roleText.optional(), search: search.optional() }),
+  answers: { 200: pageBody(roleBody) },
   failures: [],
   example: { answer: { data: [exampleRole], page: 1, pageSize: 50, total: 1 } },
   handle: async ({ call, query, answer }, { access }) =>
@@ -39,11 +40,18 @@ export const createRole = operation({
   }),
   answers: { 201: roleBody },
   failures: ['role_taken', 'role_system', 'privilege_escalation'],
+  idempotent: 'honoured',
   example: {
     body: { name: 'nurse', displayName: 'Nurse', category: 'care', permissions: ['ward.beds:read'] },
     answer: exampleRole,
   },
-  handle: async ({ call, body, answer }, { access }) => answer(201, presentRole(await access.createRole(call, body))),
+  async handle({ call, body, answer }, { access }) {
+    const role = await access.createRole(call, body);
+    return answer(201, presentRole(role), {
+      version: versionOfRole(role),
+      location: `/api/v1/roles/${roleIds.encode(role.id)}`,
+    });
+  },
 });
 
 export const getRole = operation({
@@ -54,8 +62,12 @@ export const getRole = operation({
   params: roleId,
   answers: { 200: roleBody },
   failures: ['role_not_found'],
+  versioned: true,
   example: { params: exampleId, answer: exampleRole },
-  handle: async ({ call, params, answer }, { access }) => answer(200, presentRole(await access.get(call, params.id))),
+  async handle({ call, params, answer }, { access }) {
+    const role = await access.get(call, params.id);
+    return answer(200, presentRole(role), { version: versionOfRole(role) });
+  },
 });
 
 export const updateRole = operation({
@@ -74,9 +86,12 @@ export const updateRole = operation({
   }),
   answers: { 200: roleBody },
   failures: ['role_not_found', 'role_system', 'privilege_escalation'],
+  versioned: true,
   example: { params: exampleId, body: { permissions: ['ward.beds:read'] }, answer: exampleRole },
-  handle: async ({ call, params, body, answer }, { access }) =>
-    answer(200, presentRole(await access.updateRole(call, params.id, body))),
+  async handle({ call, params, body, expected, answer }, { access }) {
+    const role = await access.updateRole(call, params.id, body, expected);
+    return answer(200, presentRole(role), { version: versionOfRole(role) });
+  },
 });
 
 export const deleteRole = operation({
@@ -88,9 +103,10 @@ export const deleteRole = operation({
   params: roleId,
   answers: { 204: null },
   failures: ['role_not_found', 'role_system', 'privilege_escalation'],
+  versioned: true,
   example: { params: exampleId },
-  async handle({ call, params, answer }, { access }) {
-    await access.removeRole(call, params.id);
+  async handle({ call, params, expected, answer }, { access }) {
+    await access.removeRole(call, params.id, expected);
     return answer(204, null);
   },
 });

@@ -5,7 +5,13 @@ import { newId, type PermissionId, type TenantId } from '../../kernel/ids.ts';
 import { LIMITS } from '../../kernel/limits.ts';
 import { likePattern, type Page, type PageQuery, pageWindow } from '../../kernel/page.ts';
 import type { AuditService } from '../audit/audit-service.ts';
-import { checkedPermission, type PermissionDraft, type PermissionEntry, SYSTEM_PERMISSIONS } from './permission.ts';
+import {
+  checkedPermission,
+  type NewPermission,
+  type PermissionDraft,
+  type PermissionEntry,
+  SYSTEM_PERMISSIONS,
+} from './permission.ts';
 import * as store from './permission-store.ts';
 import { checkedDescription, isOurs } from './role.ts';
 import { namesWith } from './role-store.ts';
@@ -19,10 +25,10 @@ const isSystem = (id: PermissionId) => SYSTEM_PERMISSIONS.some((permission) => p
 export function createCatalogue({ audit }: { audit: AuditService }) {
   const target = ({ name }: { name: string }) => ({ target: `permission:${name}` });
 
-  /** Writes down what is new, and says so. Gives what was written. */
+  /** Writes down what is new, and gives that. */
   async function add(
     tx: OperatorCall,
-    permissions: readonly (Pick<PermissionEntry, 'name' | 'description'> & { tenantId: TenantId })[],
+    permissions: readonly (NewPermission & { tenantId: TenantId })[],
   ): Promise<store.OwnedPermission[]> {
     const made: store.OwnedPermission[] = [];
     for (const batch of batchesOf(permissions, LIMITS.batchRows))
@@ -32,10 +38,6 @@ export function createCatalogue({ audit }: { audit: AuditService }) {
           batch.map((one) => ({ ...one, id: newId<PermissionId>() })),
         )),
       );
-    await audit.recordAll(
-      tx,
-      made.map(({ tenantId, permission }) => ({ tenantId, action: 'permission.created', ...target(permission) })),
-    );
     return made;
   }
 
@@ -71,6 +73,7 @@ export function createCatalogue({ audit }: { audit: AuditService }) {
       return inTransaction(call, async (tx) => {
         const [made] = await add(tx, [{ ...values, tenantId: tx.tenantId }]);
         if (!made) throw new Failure('permission_taken', { name: values.name });
+        await audit.record(tx, 'permission.created', target(values));
         return made.permission;
       });
     },
@@ -109,37 +112,53 @@ export function createCatalogue({ audit }: { audit: AuditService }) {
 
     /**
      * Sees to it that all permissions that roles are about to have are in the catalogue, and stay there until the
-     * transaction ends: who may give a permission that nobody has yet begins it by that.
+     * transaction ends: who may give a permission that nobody has yet begins it by that. The line of the audit trail is the
+     * caller's.
+     *
+     * @returns the names of those that began
      */
-    async keepListed(tx: OperatorCall, named: readonly { tenantId: TenantId; name: string }[]): Promise<void> {
+    async keepListed(tx: OperatorCall, named: readonly { tenantId: TenantId; name: string }[]): Promise<string[]> {
       const wanted = [
         ...new Map(
           named.filter(({ name }) => !isOurs(name)).map((one) => [`${one.tenantId} ${one.name}`, one]),
         ).values(),
       ];
-      for (const batch of batchesOf(wanted, LIMITS.batchRows)) await keepBatch(tx, batch);
+      const begun: string[] = [];
+      for (const batch of batchesOf(wanted, LIMITS.batchRows)) begun.push(...(await keepBatch(tx, batch)));
+      return begun;
     },
 
     /** Permissions of several tenants, as far as they are new, in the caller's transaction. */
-    addPermissions: (
+    async addPermissions(
       tx: OperatorCall,
-      permissions: readonly (Pick<PermissionEntry, 'name' | 'description'> & { tenantId: TenantId })[],
-    ) => add(tx, permissions),
+      permissions: readonly (NewPermission & { tenantId: TenantId })[],
+    ): Promise<void> {
+      const made = await add(tx, permissions);
+      await audit.recordAll(
+        tx,
+        made.map(({ tenantId, permission }) => ({ tenantId, action: 'permission.created', ...target(permission) })),
+      );
+    },
 
     /** The own permissions of several tenants, by tenant and name, in the caller's transaction. */
     permissionsOfTenants: (tx: OperatorCall, tenantIds: readonly TenantId[]): Promise<store.OwnedPermission[]> =>
       store.listOf(tx, tenantIds),
   };
 
-  async function keepBatch(tx: OperatorCall, wanted: readonly { tenantId: TenantId; name: string }[]): Promise<void> {
+  async function keepBatch(
+    tx: OperatorCall,
+    wanted: readonly { tenantId: TenantId; name: string }[],
+  ): Promise<string[]> {
+    const begun: string[] = [];
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const listed = new Set((await store.hold(tx, wanted)).map(({ tenantId, name }) => `${tenantId} ${name}`));
       const missing = wanted.filter(({ tenantId, name }) => !listed.has(`${tenantId} ${name}`));
-      if (missing.length === 0) return;
-      await add(
+      if (missing.length === 0) return begun;
+      const made = await add(
         tx,
         missing.map((one) => ({ ...one, description: null })),
       );
+      begun.push(...made.map(({ permission }) => permission.name));
     }
     throw new Failure('busy', { problem: 'a permission was removed each time it was written down' });
   }

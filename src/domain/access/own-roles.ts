@@ -4,6 +4,7 @@ import { Failure } from '../../kernel/failure.ts';
 import { newId, type RoleId, type TenantId } from '../../kernel/ids.ts';
 import { LIMITS } from '../../kernel/limits.ts';
 import { likePattern, type Page, type PageQuery, pageWindow } from '../../kernel/page.ts';
+import { assertVersion, type Expected } from '../../kernel/version.ts';
 import type { AuditService } from '../audit/audit-service.ts';
 import type { createCatalogue } from './catalogue.ts';
 import {
@@ -14,6 +15,7 @@ import {
   type RoleDraft,
   SYSTEM_ROLES,
   type SystemRole,
+  versionOfRole,
 } from './role.ts';
 import * as store from './role-store.ts';
 
@@ -32,7 +34,7 @@ type Deps = { audit: AuditService; catalogue: Pick<ReturnType<typeof createCatal
 export function createOwnRoles({ audit, catalogue }: Deps) {
   const target = ({ name }: { name: string }) => ({ target: `role:${name}` });
 
-  const keepListed = (tx: TenantCall, permissions: readonly string[]): Promise<void> =>
+  const keepListed = (tx: TenantCall, permissions: readonly string[]): Promise<string[]> =>
     catalogue.keepListed(
       tx,
       permissions.map((name) => ({ tenantId: tx.tenantId, name })),
@@ -65,12 +67,15 @@ export function createOwnRoles({ audit, catalogue }: Deps) {
       const checked = checkedRole(draft);
       assertHolds(call.actor, checked.permissions);
       return inTransaction(call, async (tx) => {
-        await keepListed(tx, checked.permissions);
+        const begun = await keepListed(tx, checked.permissions);
         const [made] = await store.insert(tx, [
           { ...checked, tenantId: tx.tenantId, id: newId<RoleId>(), system: false },
         ]);
         if (!made) throw new Failure('role_taken', { name: checked.name });
-        await audit.record(tx, 'role.created', { ...target(checked), details: { permissions: checked.permissions } });
+        await audit.record(tx, 'role.created', {
+          ...target(checked),
+          details: { permissions: checked.permissions, begun },
+        });
         return made.role;
       });
     },
@@ -79,19 +84,23 @@ export function createOwnRoles({ audit, catalogue }: Deps) {
      * Changes what a role of the tenant's own allows, or how it is shown; its name stays, for tokens carry it. Users who
      * have it feel it at their next request.
      *
-     * @throws Failure `role_not_found`, `role_system`, `invalid_input`; `privilege_escalation` for a permission that the
-     *   actor adds to it or takes from it, and does not hold
+     * @param expected the versions of which the role must be one
+     * @throws Failure `role_not_found`, `role_system`, `precondition_failed`, `invalid_input`; `privilege_escalation` for a
+     *   permission that the actor adds to it or takes from it, and does not hold
      */
-    async updateRole(call: TenantCall, id: RoleId, change: RoleChange): Promise<Role> {
+    async updateRole(call: TenantCall, id: RoleId, change: RoleChange, expected?: Expected): Promise<Role> {
       return inTransaction(call, async (tx) => {
-        const role = await lockOwn(tx, id);
+        const role = await lockOwn(tx, id, expected);
         const given = Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined));
         const checked = checkedRole({ ...role, ...given });
         assertHolds(tx.actor, differenceOf(role.permissions, checked.permissions));
         if (isSame(role, checked)) return role;
-        await keepListed(tx, checked.permissions);
+        const begun = await keepListed(tx, checked.permissions);
         const changed = await store.update(tx, id, checked);
-        await audit.record(tx, 'role.updated', { ...target(role), details: { permissions: checked.permissions } });
+        await audit.record(tx, 'role.updated', {
+          ...target(role),
+          details: { permissions: checked.permissions, begun },
+        });
         return changed;
       });
     },
@@ -99,11 +108,12 @@ export function createOwnRoles({ audit, catalogue }: Deps) {
     /**
      * Removes a role of the tenant's own; whoever had it, anywhere, loses it.
      *
-     * @throws Failure `role_not_found`, `role_system`; `privilege_escalation` when the actor does not hold all that it allows
+     * @throws Failure `role_not_found`, `role_system`, `precondition_failed`; `privilege_escalation` when the actor does not
+     *   hold all that it allows
      */
-    async removeRole(call: TenantCall, id: RoleId): Promise<void> {
+    async removeRole(call: TenantCall, id: RoleId, expected?: Expected): Promise<void> {
       await inTransaction(call, async (tx) => {
-        const role = await lockOwn(tx, id);
+        const role = await lockOwn(tx, id, expected);
         assertHolds(tx.actor, role.permissions);
         await store.remove(tx, id);
         await audit.record(tx, 'role.removed', target(role));
@@ -163,9 +173,10 @@ export function createOwnRoles({ audit, catalogue }: Deps) {
   };
 }
 
-async function lockOwn(tx: TenantCall, id: RoleId): Promise<Role> {
+async function lockOwn(tx: TenantCall, id: RoleId, expected: Expected): Promise<Role> {
   const role = (await store.lock(tx, id)) ?? notFound(id);
   if (role.system) throw new Failure('role_system', { name: role.name });
+  assertVersion(expected, versionOfRole(role));
   return role;
 }
 

@@ -3,6 +3,7 @@ import { Failure } from '../../kernel/failure.ts';
 import type { RoleId } from '../../kernel/ids.ts';
 import { LIMITS } from '../../kernel/limits.ts';
 import { plainName } from '../../kernel/text.ts';
+import { versionOf } from '../../kernel/version.ts';
 
 /** What can be allowed in Gatehouse itself. Applications have permissions of their own beside it, in any other area. */
 export const PERMISSIONS = [
@@ -110,6 +111,9 @@ export type NewRole = {
   category: string | null;
   permissions: string[];
 };
+
+/** Another one as soon as anything is said otherwise of the role. */
+export const versionOfRole = ({ updatedAt: _, ...role }: Role): string => versionOf(role);
 
 export const isSystemRole = (name: string): name is SystemRole => Object.hasOwn(SYSTEM_ROLES, name);
 

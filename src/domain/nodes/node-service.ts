@@ -3,6 +3,7 @@ import { Failure } from '../../kernel/failure.ts';
 import { type NodeId, newId } from '../../kernel/ids.ts';
 import { LIMITS } from '../../kernel/limits.ts';
 import { likePattern, type Page, type PageQuery, pageWindow } from '../../kernel/page.ts';
+import { assertVersion, type Expected } from '../../kernel/version.ts';
 import type { AccessService } from '../access/access-service.ts';
 import type { AuditService } from '../audit/audit-service.ts';
 import * as memberStore from './membership-store.ts';
@@ -17,6 +18,7 @@ import {
   type NodeValues,
   type OrgNode,
   rootOf,
+  versionOfNode,
 } from './node.ts';
 import { createNodeBatch, orTaken } from './node-batch.ts';
 import * as listStore from './node-list-store.ts';
@@ -29,6 +31,13 @@ export type NodeQuery = PageQuery & {
   type?: NodeType | undefined;
   status?: NodeStatus | undefined;
   search?: string | undefined;
+};
+
+export type NodeRemoval = {
+  /** Whether all that is below it goes too. */
+  subtree?: boolean | undefined;
+  /** The versions of which the node must be one. */
+  expected?: Expected;
 };
 
 /** A node with what is below it. */
@@ -109,14 +118,15 @@ export function createNodeService({ audit, access }: NodeServiceDeps) {
     /**
      * Changes what is given; another parent moves the node with all that is below it.
      *
-     * @throws Failure `node_not_found`, `node_root`, `invalid_input`, `node_taken`; for a move also `node_nesting`,
+     * @param expected the versions of which the node must be one
+     * @throws Failure `node_not_found`, `node_root`, `precondition_failed`, `invalid_input`, `node_taken`; for a move also `node_nesting`,
      *   `node_cycle`, `node_depth`, `node_limit`, `node_archived`
      */
-    async update(call: TenantCall, id: NodeId, change: NodeChange): Promise<OrgNode> {
+    async update(call: TenantCall, id: NodeId, change: NodeChange, expected?: Expected): Promise<OrgNode> {
       return orTaken(() =>
         inTransaction(call, async (tx) => {
           if (change.parentId !== undefined) await store.lockTree(tx, 'change');
-          const node = await lockOwn(tx, id);
+          const node = await lockOwn(tx, id, { expected });
           const given = Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined));
           const { parentId, ...fields } = { ...node, ...given };
           const values = { ...checkedNode(fields), parentId: parentId! };
@@ -136,13 +146,13 @@ export function createNodeService({ audit, access }: NodeServiceDeps) {
     /**
      * Removes a node. With `subtree`, all that is below it goes too, and everybody's place there.
      *
-     * @throws Failure `node_not_found`, `node_root`; `node_not_empty` without `subtree`; with it `node_limit` for more
+     * @throws Failure `node_not_found`, `node_root`, `precondition_failed`; `node_not_empty` without `subtree`; with it `node_limit` for more
      *   nodes than go at once, and `privilege_escalation` when a member may do there what the actor may not
      */
-    async remove(call: TenantCall, id: NodeId, { subtree = false } = {}): Promise<void> {
+    async remove(call: TenantCall, id: NodeId, { subtree = false, expected }: NodeRemoval = {}): Promise<void> {
       await inTransaction(call, async (tx) => {
         await store.lockTree(tx, 'change');
-        await lockOwn(tx, id, { removal: true });
+        await lockOwn(tx, id, { removal: true, expected });
         const most = subtree ? LIMITS.nodeRemovals : 1;
         const doomed = await store.subtree(tx, id, most + 1);
         if (doomed.length > most) throw new Failure(subtree ? 'node_limit' : 'node_not_empty', { nodeId: id });
@@ -196,10 +206,15 @@ async function assertMovable(tx: TenantCall, node: OrgNode, parentId: NodeId): P
     throw new Failure('node_depth', { nodeId: node.id, parentId });
 }
 
-/** @throws Failure `node_not_found`, `node_root` */
-async function lockOwn(tx: TenantCall, id: NodeId, how?: { removal: boolean }): Promise<OrgNode> {
-  const node = (await store.lock(tx, id, how)) ?? notFound(id);
+/** @throws Failure `node_not_found`, `node_root`, `precondition_failed` */
+async function lockOwn(
+  tx: TenantCall,
+  id: NodeId,
+  { removal, expected }: { removal?: boolean; expected: Expected },
+): Promise<OrgNode> {
+  const node = (await store.lock(tx, id, { removal })) ?? notFound(id);
   if (node.parentId === null) throw new Failure('node_root', { nodeId: id });
+  assertVersion(expected, versionOfNode(node));
   return node;
 }
 

@@ -92,7 +92,7 @@ export async function find({ db, tenantId }: TenantCall, id: NodeId): Promise<Or
 export async function lock(
   { db, tenantId }: TenantCall,
   id: NodeId,
-  { removal = false } = {},
+  { removal = false }: { removal?: boolean | undefined } = {},
 ): Promise<OrgNode | undefined> {
   const query = db<NodeRow>('nodes').where({ tenant_id: tenantId, id });
   const row = await (removal ? query.forUpdate() : query.forNoKeyUpdate()).first(...NODE_COLUMNS);

@@ -3,6 +3,7 @@ import { Failure } from '../../kernel/failure.ts';
 import type { NodeId, TenantId } from '../../kernel/ids.ts';
 import { LIMITS } from '../../kernel/limits.ts';
 import { plainName } from '../../kernel/text.ts';
+import { versionOf } from '../../kernel/version.ts';
 
 export const NODE_TYPES = ['organization', 'facility', 'department', 'team'] as const;
 
@@ -51,6 +52,9 @@ export type NodeValues = Pick<OrgNode, 'name' | 'legalName' | 'country' | 'statu
   nameKey: string;
   legalKey: string | null;
 };
+
+/** Another one as soon as anything is said otherwise of the node. */
+export const versionOfNode = ({ updatedAt: _, ...node }: OrgNode): string => versionOf(node);
 
 /** The root of a tenant's tree has the tenant's id. */
 export const rootOf = (tenantId: TenantId): NodeId => tenantId as string as NodeId;

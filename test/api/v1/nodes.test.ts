@@ -94,6 +94,34 @@ describe('the organisation tree over v1', () => {
     expect((await as('DELETE', `${NODES}/${body.data[0].id}?subtree=true`)).body.error).to.equal('IDENT_NODE_ROOT');
   });
 
+  it('loses no change to one that was made of something older', async () => {
+    const { as } = await signIn();
+    const first = await as('POST', NODES, {
+      body: { type: 'team', name: 'Day' },
+      headers: { 'idempotency-key': 'n1' },
+    });
+    const again = await as('POST', NODES, {
+      body: { type: 'team', name: 'Day' },
+      headers: { 'idempotency-key': 'n1' },
+    });
+    expect([again.status, again.text, again.headers.get('idempotency-replayed')]).to.deep.equal([
+      201,
+      first.text,
+      'true',
+    ]);
+    const at = first.headers.get('location')!;
+    expect(at).to.equal(`${NODES}/${first.body.id}`);
+    const etag = first.headers.get('etag')!;
+    const change = (name: string) => as('PATCH', at, { body: { name }, headers: { 'if-match': etag } });
+    const both = await Promise.all([change('Night'), change('Noon')]);
+    expect(both.map(({ status }) => status).sort()).to.deep.equal([200, 412]);
+    expect((await as('DELETE', at, { headers: { 'if-match': etag } })).body.error).to.equal(
+      'IDENT_PRECONDITION_FAILED',
+    );
+    const { headers } = await as('GET', at);
+    expect((await as('DELETE', at, { headers: { 'if-match': headers.get('etag')! } })).status).to.equal(204);
+  });
+
   it('is read by who may read it, and changed by who may change it', async () => {
     const { as, site } = await signIn();
     const north = await made(as, { name: 'North' });

@@ -91,6 +91,16 @@ describe('roles over v1', () => {
     expect(await errorOf('PATCH', `${ROLES}/${inner}`, { displayName: 'Inner' })).to.equal(undefined);
   });
 
+  it('lose no change to one that was made of something older', async () => {
+    const { as } = await signIn();
+    const at = `${ROLES}/${await made(as, 'nurse', ['ward.beds:read'])}`;
+    const etag = (await as('GET', at)).headers.get('etag')!;
+    const change = (permissions: string[]) => as('PATCH', at, { body: { permissions }, headers: { 'if-match': etag } });
+    const both = await Promise.all([change(['ward.beds:write']), change([])]);
+    expect(both.map(({ status }) => status).sort()).to.deep.equal([200, 412]);
+    expect((await as('DELETE', at, { headers: { 'if-match': etag } })).status).to.equal(412);
+  });
+
   it('are felt at the next request of who has them', async () => {
     const { as, site } = await signIn();
     const id = await made(as, 'reader', ['iam.nodes:read']);
