@@ -118,10 +118,28 @@ async function run(ctx: Context, route: Route, values: Record<string, string>, d
     operation.handle({ ...asked, call: within, ready, answer, stream } as never, services);
 
   const key = keyOf(ctx, operation);
-  if (key === undefined) return sendAnswer(ctx, operation, await handle(call, await prepare()));
-  const work = async (tx: OpenCall, ready: unknown) => withCookies(ctx, replyOf(operation, await handle(tx, ready)));
-  const keyed = { key, asked: { params: values, query: fields, body: given }, prepare, work };
-  sendReply(ctx, await replyOnce(route, call, keyed, services.idempotency));
+  try {
+    if (key === undefined) return sendAnswer(ctx, operation, await handle(call, await prepare()));
+    const work = async (tx: OpenCall, ready: unknown) => withCookies(ctx, replyOf(operation, await handle(tx, ready)));
+    const keyed = { key, asked: { params: values, query: fields, body: given }, prepare, work };
+    sendReply(ctx, await replyOnce(route, call, keyed, services.idempotency));
+  } catch (error) {
+    await noteEscalation(error, call, route, services);
+    throw error;
+  }
+}
+
+/** Who tried to give or take what they do not hold stands in the audit trail, though all of it is undone. */
+async function noteEscalation(
+  error: unknown,
+  call: OpenCall | TenantCall,
+  { name }: Route,
+  { audit }: Pick<Services, 'audit'>,
+): Promise<void> {
+  if (!(error instanceof Failure) || error.code !== 'privilege_escalation' || !call.tenantId) return;
+  const { missing } = error.details;
+  const details = { operation: name, reason: error.code, missing };
+  await audit.recordRefusal({ ...call, tenantId: call.tenantId }, 'access.refused', { details });
 }
 
 const answer = (status: number, body: unknown, more: More = {}) => ({ status, body, more }) as Answer;

@@ -4,6 +4,7 @@ import { PERMISSIONS, SYSTEM_ROLES } from '../../../src/domain/access/role.ts';
 import { newId } from '../../../src/kernel/ids.ts';
 import type { Send } from '../../support/api.ts';
 import { aColleague, aPerson } from '../../support/colleagues.ts';
+import { auditOf } from '../../support/rooms.ts';
 import { servingV1 } from '../../support/v1.ts';
 
 const ROLES = '/api/v1/roles';
@@ -89,6 +90,18 @@ describe('roles over v1', () => {
     expect(await errorOf('PATCH', `${ROLES}/${inner}`, { permissions: [] })).to.equal('IDENT_PRIVILEGE_ESCALATION');
     expect(await errorOf('DELETE', `${ROLES}/${inner}`)).to.equal('IDENT_PRIVILEGE_ESCALATION');
     expect(await errorOf('PATCH', `${ROLES}/${inner}`, { displayName: 'Inner' })).to.equal(undefined);
+  });
+
+  it('leave a line in the audit trail for each try to take more', async () => {
+    const { as, site } = await signIn();
+    await made(as, 'clerk', ['iam.roles:write']);
+    const clerk = await aColleague(v1, site, ['clerk']);
+    const body = { name: 'mine', displayName: 'Mine', permissions: ['iam.users:delete'] };
+    for (const headers of [{}, { 'idempotency-key': 'mine' }]) {
+      const before = (await auditOf(site.call)).length;
+      expect((await clerk.as('POST', ROLES, { body, headers })).status).to.equal(403);
+      expect((await auditOf(site.call)).slice(before)).to.deep.equal(['access.refused']);
+    }
   });
 
   it('lose no change to one that was made of something older', async () => {
