@@ -22,15 +22,18 @@ export const OWN_METADATA = [
   'rate_limit_per_minute',
   'resource_servers',
   'client_kind',
+  'client_roles',
   'registered',
 ] as const;
 
 /** What the core reads of a client: RFC 7591 metadata, and `client_secret` as the hashes of all that are good now. */
 export function coreMetadata({
   client,
+  roles = [],
   secretHashes,
 }: {
   client: Client;
+  roles?: readonly string[];
   secretHashes: readonly string[];
 }): AdapterPayload {
   return {
@@ -44,6 +47,7 @@ export function coreMetadata({
     legacy_assertions: client.legacyAssertions,
     allowed_origins: client.allowedOrigins,
     allowed_ips: client.allowedIps,
+    ...(roles.length > 0 && { client_roles: roles }),
     ...(client.profile && { fapi_profile: '2.0' }),
     ...(client.apiScopes && { api_scopes: client.apiScopes }),
     ...(client.rateLimitPerMinute && { rate_limit_per_minute: client.rateLimitPerMinute }),
@@ -66,7 +70,7 @@ type Clients = {
   findForCore(
     call: TenantCall,
     clientId: string,
-  ): Promise<{ client: Client; secretHashes: string[]; secretsUntil: Date | null } | undefined>;
+  ): Promise<{ client: Client; roles: string[]; secretHashes: string[]; secretsUntil: Date | null } | undefined>;
 };
 
 /**

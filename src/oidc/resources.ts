@@ -13,7 +13,7 @@ export const ownApi = (issuer: string) => `${issuer}/api`;
 export function resourceServer(tenant: DirectoryTenant, issuer: string) {
   const apis = new Map(tenant.apis.map((api) => [api.identifier, api]));
   return async (ctx: KoaContextWithOIDC, resource: string, client: Client): Promise<ResourceServer> => {
-    if (resource === ownApi(issuer)) return own(tenant, issuer, client);
+    if (resource === ownApi(issuer)) return own(tenant, issuer, client, ctx.oidc.params?.['grant_type']);
     const api = apis.get(resource);
     if (!api) throw new errors.InvalidTarget();
     const allowed = client['api_scopes'] as readonly string[] | undefined;
@@ -28,8 +28,10 @@ export function resourceServer(tenant: DirectoryTenant, issuer: string) {
   };
 }
 
-function own(tenant: DirectoryTenant, issuer: string, client: Client): ResourceServer {
-  if (client.clientId !== FIRST_PARTY_CLIENT && !isHousePages(client.clientId)) throw new errors.InvalidTarget();
+/** Our API is for people through our own ways in, and for machines by their own credentials, whose roles say what they may. */
+function own(tenant: DirectoryTenant, issuer: string, client: Client, grantType: unknown): ResourceServer {
+  const isOurs = client.clientId === FIRST_PARTY_CLIENT || isHousePages(client.clientId);
+  if (!isOurs && grantType !== 'client_credentials') throw new errors.InvalidTarget();
   return {
     scope: 'account',
     audience: ownApi(issuer),

@@ -7,15 +7,18 @@ import { ownApi } from './resources.ts';
 /**
  * What our access tokens say beyond RFC 9068: the tenant (`tid`), the session (`ses`; `sid` for clients that asked for
  * it) and the grant (`gid`; it is no credential), by which introspection finds out whether the token still counts. A
- * token for our own API names the roles too.
+ * token for our own API names the roles too, and so does every token that a client gets by its own credentials.
  */
 export function extraTokenClaims(tenant: DirectoryTenant, issuer: string) {
   return async (
-    _ctx: KoaContextWithOIDC | undefined,
+    ctx: KoaContextWithOIDC | undefined,
     token: AccessToken | ClientCredentials,
   ): Promise<UnknownObject> => {
     const claims: UnknownObject = { tid: tenant.id };
-    if (token.kind !== 'AccessToken') return claims;
+    if (token.kind !== 'AccessToken') {
+      const roles = ctx?.oidc.client?.['client_roles'];
+      return roles === undefined ? claims : { ...claims, roles };
+    }
     const { sid, sessionUid, expiresWithSession, grantId, accountId, aud } = token as AccessToken;
     if (grantId) claims['gid'] = grantId;
     if (sid) claims['sid'] = sid;

@@ -1,6 +1,6 @@
-import { decodeJwt } from 'jose';
+import { decodeJwt, type JWTPayload } from 'jose';
 import { errors } from 'oidc-provider';
-import type { TokenSet, Tokens, Vouched } from '../domain/sign-in/tokens.ts';
+import type { Bearer, TokenSet, Tokens, Vouched } from '../domain/sign-in/tokens.ts';
 import type { OperatorCall, TenantCall } from '../kernel/call.ts';
 import { Failure } from '../kernel/failure.ts';
 import type { TenantId, UserId } from '../kernel/ids.ts';
@@ -9,6 +9,7 @@ import { sha256 } from '../kernel/secret.ts';
 import { FIRST_PARTY_CLIENT, FIRST_PARTY_GRANT } from './client-source.ts';
 import { inProcess } from './in-process.ts';
 import { type Issuer, type Issuers, mounted } from './issuers.ts';
+import { findLiveClient } from './live-client-store.ts';
 import { findLive } from './live-session-store.ts';
 import { tenantOfRefreshValue } from './refresh-value.ts';
 import { currentScope, inRequestScope, type RequestScope } from './request-scope.ts';
@@ -104,15 +105,27 @@ export function createTokens({ issuers }: { issuers: Issuers }): Tokens {
     async verify(call: OperatorCall, accessToken: string) {
       const issuer = await issuerOf(issuers, accessToken);
       const claims = issuer && (await issuer.readJwt(accessToken, ownApi(issuer.url)));
-      if (!claims || claims['tid'] !== issuer.tenant.id || typeof claims['ses'] !== 'string')
+      if (!claims || claims['tid'] !== issuer.tenant.id || claims['cnf'] !== undefined)
         throw new Failure('unauthenticated');
       const tenantId = issuer.tenant.id as TenantId;
+      if (isOfMachine(claims)) return machine(call, tenantId, claims.sub!);
+      if (typeof claims['ses'] !== 'string') throw new Failure('unauthenticated');
       const about = { tenantId, sessionUid: claims['ses'], userId: claims.sub as UserId };
       const alive = await findLive(call, { ...about, lifetimes: issuer.tenant.settings.sessions });
       if (!alive) throw new Failure('unauthenticated');
       return { tenantId, userId: claims.sub as UserId, sessionUid: claims['ses'], ...alive };
     },
   };
+}
+
+/** A token that a client got by its own credentials: no grant and no session stands behind it, and it is its subject. */
+const isOfMachine = ({ gid, ses, sub, client_id: clientId }: JWTPayload): boolean =>
+  gid === undefined && ses === undefined && sub === clientId;
+
+async function machine(call: OperatorCall, tenantId: TenantId, clientId: string): Promise<Bearer> {
+  const alive = await findLiveClient(call, tenantId, clientId);
+  if (!alive) throw new Failure('unauthenticated');
+  return { tenantId, clientId, ...alive };
 }
 
 /** The issuer an access token names. It is not verified yet: this only finds the keys to verify it with. */

@@ -29,7 +29,13 @@ export function createV1(deps: CallerDeps): Contract {
     tenantParameters: TENANT_PARAMETERS,
     security: {
       name: 'v1',
-      scheme: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: 'The access token of a login.' },
+      scheme: {
+        type: 'http',
+        scheme: 'bearer',
+        bearerFormat: 'JWT',
+        description:
+          'The access token of a login, or of a client that asked for the resource `{issuer}/api` by its own credentials.',
+      },
     },
     ...createCaller(deps),
     failures: FAILURES_OF_V1,

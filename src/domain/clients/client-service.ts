@@ -100,7 +100,7 @@ export function createClientService({ audit, access, tenantKeys, grants, validat
       return (await inTransaction(call, (tx) => store.find(tx, clientId))) ?? notFound(clientId);
     },
 
-    /** A client and the hashes of the secrets that are good now, in one statement: what the core asks for. */
+    /** A client with its roles and the hashes of the secrets that are good now, in one statement: what the core asks for. */
     findForCore: (call: TenantCall, clientId: string): Promise<store.ClientWithSecrets | undefined> =>
       inTransaction(call, (tx) => store.findWithSecrets(tx, clientId)),
 

@@ -126,23 +126,30 @@ export async function lock({ db, tenantId }: TenantCall, clientId: string): Prom
   return row && toClient(row);
 }
 
+/** What a client may do by itself goes into its tokens by name. */
+const ROLES = `array(select r.name from client_roles g join roles r on r.tenant_id = g.tenant_id and r.id = g.role_id
+  where g.tenant_id = c.tenant_id and g.client_id = c.client_id order by r.name collate "C") as roles`;
+
 export type ClientWithSecrets = {
   client: Client;
+  /** The names of its roles. */
+  roles: string[];
   /** base64url; what the hash of a presented secret is compared with. */
   secretHashes: string[];
   /** When the first of them ends, if one does: until then the answer may be remembered. */
   secretsUntil: Date | null;
 };
 
-/** A client and the hashes of the secrets that are good now, in one statement. */
+/** A client with its roles and the hashes of the secrets that are good now, in one statement. */
 export async function findWithSecrets(
   { db, tenantId, now }: TenantCall,
   clientId: string,
 ): Promise<ClientWithSecrets | undefined> {
   const [row] = await db('clients as c')
     .where({ 'c.tenant_id': tenantId, 'c.client_id': clientId })
-    .select<RowWithSecrets[]>([...COLUMNS, db.raw(SECRETS, [now, now])]);
-  return row && { client: toClient(row), secretHashes: row.secret_hashes, secretsUntil: row.secrets_until };
+    .select<(RowWithSecrets & { roles: string[] })[]>([...COLUMNS, db.raw(SECRETS, [now, now]), db.raw(ROLES)]);
+  if (!row) return undefined;
+  return { client: toClient(row), roles: row.roles, secretHashes: row.secret_hashes, secretsUntil: row.secrets_until };
 }
 
 /** Those that exist of the named clients of several tenants; `lock` holds them until the transaction ends. */

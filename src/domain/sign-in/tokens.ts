@@ -24,11 +24,9 @@ export type TokenSet = {
   sessionUid: string;
 };
 
-/** Whose access token it is. */
-export type Bearer = {
+/** Whose access token it is: a user's, of a session, or a client's own. */
+export type Bearer = ({ userId: UserId; sessionUid: string } | { clientId: string }) & {
   tenantId: TenantId;
-  userId: UserId;
-  sessionUid: string;
   roles: readonly string[];
   /** Those of the tenant's own roles; what a system role allows stands in domain/access. */
   permissions: readonly string[];
@@ -45,8 +43,8 @@ export type Tokens = {
    */
   refresh(call: OperatorCall, refreshToken: string): Promise<TokenSet>;
   /**
-   * Reads an access token for our own API: signature, issuer, audience, times, and that its session, user and tenant are
-   * alive at this moment.
+   * Reads an access token for our own API: signature, issuer, audience, times, and that its session, user and tenant, or
+   * its client, are alive at this moment. One that is bound to a key is none: here nobody shows the key.
    *
    * @throws Failure `unauthenticated`
    */
