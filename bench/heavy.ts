@@ -1,12 +1,22 @@
 import '../src/oidc/core-notices.ts';
 import { type BenchServer, openBenchServer } from './database.ts';
 import { heavyGuesses, reportGuesses } from './heavy/guesses.ts';
+import { compareStorages, reportStorages } from './heavy/node-storages.ts';
+import { heavyNodes, reportNodes } from './heavy/nodes.ts';
 import { heavyTenants, reportTenants } from './heavy/tenants.ts';
 import { describeMachine, pinSelf } from './machine.ts';
 
 /** Long runs that no test has the time for; `npm run heavy -- NAME`. Each has a small version among the tests. */
 const RUNS: Record<string, () => Promise<string>> = {
   guesses: () => onServer(async (server) => reportGuesses(await heavyGuesses(server, { guesses: 10_000, atOnce: 32 }))),
+  nodes: () =>
+    onServer(async (server) =>
+      reportNodes(await heavyNodes(server, { fanOut: [10, 100, 10, 10, 9], users: 100_000, places: 20, rounds: 9 })),
+    ),
+  'node-storages': () =>
+    onServer(async (server) =>
+      reportStorages(await compareStorages(server, { fanOut: [10, 100, 10, 10, 9], rounds: 5 })),
+    ),
   tenants: () =>
     onServer(async (server) =>
       reportTenants(await heavyTenants(server, { tenants: 10_000, cold: 200, warm: 4_000, restarts: 5 })),

@@ -28,6 +28,7 @@ export async function up(knex: Knex): Promise<void> {
     -- Siblings differ by name. Children are found, counted and listed by it.
     create unique index nodes_sibling on nodes (tenant_id, parent_id, name_key);
     create index nodes_name on nodes (tenant_id, name_key, id);
+    create index nodes_type on nodes (tenant_id, type, name_key, id);
     ${rowSecurity('nodes')}
 
     create table node_members (

@@ -1,12 +1,13 @@
 /**
  * The statements that shut a tenant's table behind row-level security, forced, so that it holds for the table's owner
- * too. A migration appends them to its `create table`.
+ * too. A migration appends them to its `create table`. The sub-selects are for speed: what stands in one is asked once a
+ * statement, and not once a row.
  */
 export function rowSecurity(table: string, column = 'tenant_id'): string {
   return `
     alter table ${table} enable row level security;
     alter table ${table} force row level security;
-    create policy tenant on ${table} using (${column} = gatehouse_tenant() or gatehouse_operator());`;
+    create policy tenant on ${table} using (${column} = (select gatehouse_tenant()) or (select gatehouse_operator()));`;
 }
 
 /** The trigger that tells every node that a row changed: `topic`, the tenant, and the value of `key`, with `:` between. */
