@@ -208,11 +208,13 @@ async function plansOf(call: TenantCall, user: UserId): Promise<NodesFigures['pl
 
 const ancestorsText = `with recursive up as (
   select n.id, n.parent_id, 0 as steps from nodes n where n.tenant_id = $1 and n.id = $2
-  union all select n.id, n.parent_id, up.steps + 1 from up join nodes n on n.tenant_id = $1 and n.id = up.parent_id
+  union all select n.id, n.parent_id, up.steps + 1 from up cross join lateral (
+    select * from nodes n where n.tenant_id = $1 and n.id = up.parent_id offset 0) n
     where up.steps <= 16) select * from up order by steps`;
 const subtreeText = `with recursive down as (
   select n.id, 0 as steps from nodes n where n.tenant_id = $1 and n.id = $2
-  union all select n.id, down.steps + 1 from down join nodes n on n.tenant_id = $1 and n.parent_id = down.id
+  union all select n.id, down.steps + 1 from down cross join lateral (
+    select n.id from nodes n where n.tenant_id = $1 and n.parent_id = down.id offset 0) n
     where down.steps < 16) select id from down`;
 const searchText = `select id, name from nodes where tenant_id = $1 and (name_key like $2 or legal_key like $2)
   order by name_key, id limit 50`;

@@ -19,6 +19,7 @@ import { authorization, configured } from './clients.ts';
 import { serving } from './http.ts';
 import { aSite, fetchAt, startNode, type TestNode } from './node.ts';
 import { aSlug, aTenant, rooms } from './rooms.ts';
+import { TREE_PROOFS } from './tree-limit-proofs.ts';
 
 export type Limit = keyof typeof LIMITS;
 
@@ -210,15 +211,7 @@ export const PROOFS: Record<string, Proof> = {
   rolePermissions: {
     upTo: (n) => checkedRole({ name: 'clerk', permissions: many(n, (at) => `desk.thing${at}:read`) }),
   },
-  rolesOfHolder: file('domain/access/grants.test.ts'),
-  permissionChars: file('domain/access/catalogue.test.ts'),
-  // Organisation tree
-  nodeDepth: file('domain/nodes/node-service.test.ts', 'makes the tree no deeper than it may be'),
-  nodeChildren: file('domain/nodes/node-service.test.ts', 'finds room among its siblings'),
-  nodeTree: file('domain/nodes/node-service.test.ts', 'as the outermost part of a tree that is too large'),
-  nodeRemovals: file('domain/nodes/node-service.test.ts', 'takes no more at once than there may be'),
-  nodeKeyChars: file('domain/nodes/node.test.ts', 'has a name that an index can take'),
-  membershipsOfUser: file('domain/nodes/node-races.test.ts', 'in as many as may be but one'),
+  ...TREE_PROOFS,
   liveClientSecrets: { upTo: (n) => secretsOfOneClient(n) },
   secretOverlapSeconds: { upTo: (n) => rotated(n) },
   tenantDomains: { upTo: (n) => domainsOfOneTenant(n) },

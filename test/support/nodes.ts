@@ -1,5 +1,6 @@
 import type { NodeDraft, OrgNode } from '../../src/domain/nodes/node.ts';
 import { inTransaction, type TenantCall } from '../../src/kernel/call.ts';
+import type { NodeId } from '../../src/kernel/ids.ts';
 import { rooms } from './rooms.ts';
 
 export const nodes = () => rooms().nodes;
@@ -14,6 +15,19 @@ export async function aChain(call: TenantCall, ...names: string[]): Promise<OrgN
   const chain: OrgNode[] = [];
   for (const name of names) chain.push(await aNode(call, name, { parentId: chain.at(-1)?.id }));
   return chain;
+}
+
+/** So many teams below a node at once. A foreign key is checked as it was planned for a smaller table, unless it is told. */
+export async function manyTeams(call: TenantCall, parentId: NodeId, count: number): Promise<void> {
+  await inTransaction(call, async ({ db, tenantId }) => {
+    await db.raw('discard plans; set local enable_seqscan = off');
+    await db.raw(
+      `insert into nodes (tenant_id, id, parent_id, type, name, name_key, status, created_at, updated_at)
+        select ?, gen_random_uuid(), ?, 'team', 'Team ' || i, 'team ' || i, 'active', now(), now() from generate_series(1, ?) i`,
+      [tenantId, parentId, count],
+    );
+  });
+  await call.db.raw('analyze nodes');
 }
 
 /** What is wrong with a tenant's tree, by a walk over all its rows: nothing, or it is no tree. */

@@ -53,7 +53,9 @@ export async function tree(
         select ${columns}, 0 as steps, array[n.name_key] as path from nodes n where n.tenant_id = :tenantId and n.id = :root
         union all
         select ${columns}, down.steps + 1, down.path || n.name_key
-          from down join nodes n on n.tenant_id = :tenantId and n.parent_id = down.id where down.steps < :levels
+          from down cross join lateral (
+            select * from nodes n where n.tenant_id = :tenantId and n.parent_id = down.id offset 0
+          ) n where down.steps < :levels
       ) select * from (select * from down limit :limit) outermost order by path`,
     { tenantId, root, limit, levels: Math.min(levels, LIMITS.nodeDepth) },
   );

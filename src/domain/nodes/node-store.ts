@@ -135,19 +135,22 @@ export async function ancestors({ db, tenantId }: TenantCall, id: NodeId): Promi
     `with recursive up as (
         select ${SELECTED}, 0 as steps from nodes n where n.tenant_id = :tenantId and n.id = :id
         union all
-        select ${SELECTED}, up.steps + 1 from up join nodes n on n.tenant_id = :tenantId and n.id = up.parent_id
-          where up.steps <= :most
+        select ${SELECTED}, up.steps + 1 from up cross join lateral (
+            select * from nodes n where n.tenant_id = :tenantId and n.id = up.parent_id offset 0
+          ) n where up.steps <= :most
       ) select * from up order by steps`,
     { tenantId, id, most: LIMITS.nodeDepth },
   );
   return rows.map(toNode);
 }
 
+/** Offset 0 keeps the planner from joining with all nodes of the tenant: each node is one descent of an index. */
 const DOWN = `with recursive down as (
     select n.id, 0 as steps from nodes n where n.tenant_id = :tenantId and n.id = :id
     union all
-    select n.id, down.steps + 1 from down join nodes n on n.tenant_id = :tenantId and n.parent_id = down.id
-      where down.steps < :most
+    select n.id, down.steps + 1 from down cross join lateral (
+        select n.id from nodes n where n.tenant_id = :tenantId and n.parent_id = down.id offset 0
+      ) n where down.steps < :most
   )`;
 
 /** The ids of the node and of all below it, `limit` at most; one statement. */

@@ -4,7 +4,7 @@ import { inTransaction, type TenantCall } from '../../../src/kernel/call.ts';
 import { Failure } from '../../../src/kernel/failure.ts';
 import { LIMITS } from '../../../src/kernel/limits.ts';
 import { pool } from '../../support/database.ts';
-import { aChain, aNode, faultsOf, memberships, nodes } from '../../support/nodes.ts';
+import { aChain, aNode, faultsOf, manyTeams, memberships, nodes } from '../../support/nodes.ts';
 import { whileUncommitted } from '../../support/race.ts';
 import { aTenant, aUser, rooms } from '../../support/rooms.ts';
 
@@ -95,13 +95,7 @@ describe('two changes of a tree at the same moment', () => {
 
   it('never put one more below a node than it has room for', async () => {
     const call = await aTenant();
-    await inTransaction(call, ({ db }) =>
-      db.raw(
-        `insert into nodes (tenant_id, id, parent_id, type, name, name_key, status, created_at, updated_at)
-          select ?, gen_random_uuid(), ?, 'team', 'Team ' || i, 'team ' || i, 'active', now(), now() from generate_series(2, ?) i`,
-        [call.tenantId, call.tenantId, LIMITS.nodeChildren],
-      ),
-    );
+    await manyTeams(call, rootOf(call.tenantId), LIMITS.nodeChildren - 1);
     const make = (tx: TenantCall) => aNode(tx, 'the last');
     expect(await afterwards(call, make, () => aNode(call, 'one more'))).to.equal('node_limit');
   });
@@ -169,12 +163,8 @@ describe('who joins a node at the moment in which', () => {
   it('they are in as many as may be but one, joins one more and no second', async () => {
     const call = await aTenant();
     const ann = await aUser(call);
+    await manyTeams(call, rootOf(call.tenantId), LIMITS.membershipsOfUser - 1);
     await inTransaction(call, async ({ db }) => {
-      await db.raw(
-        `insert into nodes (tenant_id, id, parent_id, type, name, name_key, status, created_at, updated_at)
-          select ?, gen_random_uuid(), ?, 'team', 'Team ' || i, 'team ' || i, 'active', now(), now() from generate_series(2, ?) i`,
-        [call.tenantId, rootOf(call.tenantId), LIMITS.membershipsOfUser],
-      );
       await db.raw(
         `insert into node_members (tenant_id, node_id, user_id, created_at)
           select tenant_id, id, ?, now() from nodes where tenant_id = ? and type = 'team'`,

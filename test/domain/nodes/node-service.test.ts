@@ -5,7 +5,7 @@ import { inTransaction } from '../../../src/kernel/call.ts';
 import { type NodeId, newId } from '../../../src/kernel/ids.ts';
 import { LIMITS } from '../../../src/kernel/limits.ts';
 import { expectFailure } from '../../support/expect.ts';
-import { aChain, aNode, faultsOf, memberships, nodes } from '../../support/nodes.ts';
+import { aChain, aNode, faultsOf, manyTeams, memberships, nodes } from '../../support/nodes.ts';
 import { actor, as, aTenant, aUser, auditOf, rooms } from '../../support/rooms.ts';
 
 const namesOf = (tree: NodeTree): unknown => [tree.name, ...tree.children.map(namesOf)];
@@ -75,13 +75,7 @@ describe('a new node', () => {
 
   it('finds room among its siblings', async () => {
     const call = await aTenant();
-    await inTransaction(call, ({ db }) =>
-      db.raw(
-        `insert into nodes (tenant_id, id, parent_id, type, name, name_key, status, created_at, updated_at)
-          select ?, gen_random_uuid(), ?, 'team', 'Team ' || i, 'team ' || i, 'active', now(), now() from generate_series(2, ?) i`,
-        [call.tenantId, call.tenantId, LIMITS.nodeChildren],
-      ),
-    );
+    await manyTeams(call, rootOf(call.tenantId), LIMITS.nodeChildren - 1);
     await aNode(call, 'the last');
     await expectFailure('node_limit', aNode(call, 'one more'));
   });
@@ -191,15 +185,7 @@ describe('removing a node', () => {
   it('takes no more at once than there may be', async () => {
     const call = await aTenant();
     const [top, middle] = await aChain(call, 'Top', 'Middle');
-    const more = (parentId: NodeId, count: number) =>
-      inTransaction(call, ({ db }) =>
-        db.raw(
-          `insert into nodes (tenant_id, id, parent_id, type, name, name_key, status, created_at, updated_at)
-            select ?, gen_random_uuid(), ?, 'team', 'Team ' || i, 'team ' || i, 'active', now(), now() from generate_series(1, ?) i`,
-          [call.tenantId, parentId, count],
-        ),
-      );
-    await more(middle!.id, LIMITS.nodeRemovals - 1);
+    await manyTeams(call, middle!.id, LIMITS.nodeRemovals - 1);
     await expectFailure('node_limit', nodes().remove(call, top!.id, { subtree: true }));
     await nodes().remove(call, middle!.id, { subtree: true });
     await nodes().remove(call, top!.id);
