@@ -104,6 +104,10 @@ async function populate(call: TenantCall, { users, places }: NodesOptions): Prom
         where m.tenant_id = ? and m.user_id = ?`,
       [tenantId, user!.id],
     );
+    await db.raw(
+      `insert into user_roles (tenant_id, user_id, role_id, granted_at) select tenant_id, ?, id, now() from roles where tenant_id = ?`,
+      [user!.id, tenantId],
+    );
     return user!.id;
   });
 }
@@ -216,8 +220,9 @@ const subtreeText = `with recursive down as (
   union all select n.id, down.steps + 1 from down cross join lateral (
     select n.id from nodes n where n.tenant_id = $1 and n.parent_id = down.id offset 0) n
     where down.steps < 16) select id from down`;
-const searchText = `select id, name from nodes where tenant_id = $1 and (name_key like $2 or legal_key like $2)
-  order by name_key, id limit 50`;
+const searchText = `select n.id, n.name from (
+    select id from nodes where tenant_id = $1 and (name_key like $2 or legal_key like $2) order by name_key, id limit 50
+  ) shown join nodes n on n.id = shown.id where n.tenant_id = $1 order by n.name_key, n.id`;
 
 export function reportNodes({ nodes, measured, plans }: NodesFigures): string {
   const figures = table(

@@ -156,7 +156,7 @@ export const LIMITS = {
   nodeChildren: 10_000,
   nodeTree: 1_000,
   nodeRemovals: 10_000,
-  nodeKeyChars: 400,
+  nodeKeyChars: 200,
   membershipsOfUser: 500,
   // Background work
   expiryBatchRows: 1_000,

@@ -26,13 +26,14 @@ export async function list(
       if (like !== undefined)
         where.whereRaw(`(name_key like :like escape '\\' or legal_key like :like escape '\\')`, { like });
     });
+  // What is skipped on the way to a page is read from the index alone.
+  const shown = filtered.clone().orderBy(['name_key', 'id']).offset(offset).limit(limit).select('id').as('shown');
   const [rows, count] = await Promise.all([
-    filtered
-      .clone()
-      .orderBy(['name_key', 'id'])
-      .offset(offset)
-      .limit(limit)
-      .select(...NODE_COLUMNS),
+    db<NodeRow>('nodes as n')
+      .join(shown, 'shown.id', 'n.id')
+      .where({ 'n.tenant_id': tenantId })
+      .orderBy(['n.name_key', 'n.id'])
+      .select<NodeRow[]>(NODE_COLUMNS.map((column) => `n.${column}`)),
     filtered.clone().count<{ count: string }[]>('* as count'),
   ]);
   return { items: rows.map(toNode), total: Number(count[0]!.count) };
