@@ -111,18 +111,8 @@ export function createServices(deps: ServiceDeps) {
   const grants = createGrantService({ audit });
   const idempotency = createIdempotencyService({ keys: tenantKeys, platformTenant });
   const ends = { sessionSweep: createSessionSweep({ audit }), logoutDeliveries: createLogoutDeliveries({ audit }) };
-  const rooms = {
-    audit,
-    tenantKeys,
-    signingKeys,
-    idempotency,
-    grants,
-    ...ends,
-    ...tree,
-    ...people,
-    ...ways,
-    ...forgotten,
-  };
+  const ground = { audit, tenantKeys, signingKeys, idempotency, grants };
+  const rooms = { ...ground, ...ends, ...tree, ...people, ...ways, ...forgotten };
   return { ...rooms, blueprint: createBlueprintService({ ...rooms, passwordTransfer: createPasswordTransfer() }) };
 }
 

@@ -2,7 +2,7 @@ const nodes = (title: string, file = 'node-service') => ({ file: `test/domain/no
 
 /** Where the limits of roles and of the organisation tree are shown to hold. */
 export const TREE_PROOFS = {
-  rolesOfHolder: { file: 'test/domain/access/grants.test.ts' },
+  rolesOfHolder: { file: 'test/domain/access/holders.test.ts' },
   permissionChars: { file: 'test/domain/access/catalogue.test.ts' },
   nodeDepth: nodes('makes the tree no deeper than it may be'),
   nodeChildren: nodes('finds room among its siblings'),

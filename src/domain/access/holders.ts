@@ -4,7 +4,7 @@ import { Failure } from '../../kernel/failure.ts';
 import type { NodeId, TenantId, UserId } from '../../kernel/ids.ts';
 import { LIMITS } from '../../kernel/limits.ts';
 import type { AuditService } from '../audit/audit-service.ts';
-import * as store from './grant-store.ts';
+import * as store from './holder-store.ts';
 import { assertHolds, permissionsOfRoles, type Role } from './role.ts';
 import { holdByNames, lockByName } from './role-store.ts';
 
@@ -12,13 +12,13 @@ import { holdByNames, lockByName } from './role-store.ts';
 export type Access = { roles: string[]; permissions: string[] };
 
 /** How the roles of a holder came to be what was asked for. */
-export type GrantChange = { roles: Role[]; added: readonly string[]; removed: readonly string[] };
+export type HolderChange = { roles: Role[]; added: readonly string[]; removed: readonly string[] };
 
 const namesOf = (roles: readonly Role[]) => roles.map(({ name }) => name);
 const idsOf = (roles: readonly Role[]) => roles.map(({ id }) => id);
 
 /** Who has which role: users in the tenant, clients for themselves, members at a node. Part of the access service. */
-export function createGrants({ audit }: { audit: AuditService }) {
+export function createHolders({ audit }: { audit: AuditService }) {
   /**
    * Makes sure that somebody who administers the tenant is left when `userId` no longer does: an active user with
    * SUPER_ADMIN in the platform tenant, with TENANT_ADMIN in any other. The role's row is held, so of two who leave at
@@ -41,7 +41,7 @@ export function createGrants({ audit }: { audit: AuditService }) {
    * @throws Failure `role_not_found`, `invalid_input`; `privilege_escalation` when the actor does not hold all that the
    *   roles allow which are given or taken; `last_admin`
    */
-  async function setRoles(tx: TenantCall, holder: store.Holder, names: readonly string[]): Promise<GrantChange> {
+  async function setRoles(tx: TenantCall, holder: store.Holder, names: readonly string[]): Promise<HolderChange> {
     const wanted = await namedRoles(tx, names);
     assertFits(holder, wanted);
     const present = await store.rolesOf(tx, holder);
@@ -191,7 +191,7 @@ export function createGrants({ audit }: { audit: AuditService }) {
   };
 }
 
-const isChange = ({ added, removed }: Pick<GrantChange, 'added' | 'removed'>) => added.length + removed.length > 0;
+const isChange = ({ added, removed }: Pick<HolderChange, 'added' | 'removed'>) => added.length + removed.length > 0;
 
 /** @throws Failure `role_not_found`, `invalid_input` */
 async function namedRoles(tx: TenantCall, names: readonly string[]): Promise<Role[]> {
