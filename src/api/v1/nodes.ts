@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { versionOfNode } from '../../domain/nodes/node.ts';
+import { rootOf, versionOfNode } from '../../domain/nodes/node.ts';
 import { LIMITS } from '../../kernel/limits.ts';
 import { operation } from '../operation.ts';
 import { countingNumber, pageBody, pageFields, presentPage } from '../schemas.ts';
@@ -59,10 +59,10 @@ export const createNode = operation({
   path: '/api/v1/nodes',
   summary: 'Make a node',
   description:
-    'Below `parentId`, or below the root. From the outside in: organization, facility, department, team; a level may be left out or repeated. Siblings differ by name.',
+    'Below `parentId`, or below the root where that is null or left out. From the outside in: organization, facility, department, team; a level may be left out or repeated. Siblings differ by name.',
   access: { permission: 'iam.nodes:write' },
   body: z.strictObject({
-    parentId: nodeIds.schema.optional(),
+    parentId: nodeIds.schema.nullable().optional(),
     type: nodeType,
     name: nodeName,
     legalName: nodeName.nullable().optional(),
@@ -76,7 +76,7 @@ export const createNode = operation({
     answer: exampleNode,
   },
   async handle({ call, body, answer }, { nodes: tree }) {
-    const node = await tree.create(call, body);
+    const node = await tree.create(call, { ...body, parentId: body.parentId ?? rootOf(call.tenantId) });
     return answer(201, presentNode(node), {
       version: versionOfNode(node),
       location: `/api/v1/nodes/${nodeIds.encode(node.id)}`,
@@ -105,7 +105,7 @@ export const updateNode = operation({
   path: '/api/v1/nodes/:id',
   summary: 'Change, move or archive a node',
   description:
-    'What is left out stays; null takes a value away. Another `parentId` moves the node with all that is below it. What is archived, and all below it, takes nothing new, and memberships there count nowhere. The type stays, and so does the root.',
+    'What is left out stays; null takes a value away. Another `parentId` moves the node with all that is below it, null to the root. What is archived, and all below it, takes nothing new, and memberships there count nowhere. The type stays, and so does the root.',
   access: { permission: 'iam.nodes:write' },
   params: nodeId,
   body: z.strictObject({
@@ -113,14 +113,15 @@ export const updateNode = operation({
     legalName: nodeName.nullable().optional(),
     country: country.nullable().optional(),
     status: nodeStatus.optional(),
-    parentId: nodeIds.schema.optional(),
+    parentId: nodeIds.schema.nullable().optional(),
   }),
   answers: { 200: nodeBody },
   failures: ['node_not_found', 'node_root', 'node_cycle', ...PLACING],
   versioned: true,
   example: { params: exampleId, body: { name: 'North Clinic' }, answer: exampleNode },
   async handle({ call, params, body, expected, answer }, { nodes: tree }) {
-    const node = await tree.update(call, params.id, body, expected);
+    const parentId = body.parentId === null ? rootOf(call.tenantId) : body.parentId;
+    const node = await tree.update(call, params.id, { ...body, parentId }, expected);
     return answer(200, presentNode(node), { version: versionOfNode(node) });
   },
 });

@@ -74,6 +74,8 @@ describe('the organisation tree over v1', () => {
       return answer.body.error ?? answer.body;
     };
     expect(await change(ward, { parentId: south, name: 'Ward 1' })).to.include({ parentId: south, name: 'Ward 1' });
+    expect(await change(ward, { parentId: null })).to.include({ type: 'department', name: 'Ward 1' });
+    expect(await change(ward, { parentId: south })).to.include({ parentId: south });
     expect(await change(south, { parentId: ward })).to.equal('IDENT_NODE_NESTING');
     expect(await change(north, { parentId: north })).to.equal('IDENT_NODE_CYCLE');
     expect(await change(south, { name: 'NORTH' })).to.equal('IDENT_NODE_DUPLICATE');
