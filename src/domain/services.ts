@@ -23,6 +23,7 @@ import { createCommonPasswords } from './passwords/common-passwords.ts';
 import { createHasher, type HashRun } from './passwords/hash.ts';
 import { createPasswordService } from './passwords/password-service.ts';
 import { createPasswordTransfer } from './passwords/password-transfer.ts';
+import { createEmailChangeService, type EmailChangeDeps } from './recovery/email-change-service.ts';
 import { createEmailTokenService } from './recovery/email-token-service.ts';
 import { createRecoveryService, type RecoveryDeps } from './recovery/recovery-service.ts';
 import { createRecoveryThrottle } from './recovery/recovery-throttle.ts';
@@ -99,6 +100,8 @@ export function createServices(deps: ServiceDeps) {
     passwords,
     sessions,
     users,
+    factors,
+    devices,
     throttle,
     tenantKeys,
     audit,
@@ -126,17 +129,19 @@ function hasherOf(config: ServiceSettings, onRun: ServiceDeps['onHash']) {
   });
 }
 
-type RecoveryNeeds = Omit<RecoveryDeps, 'tokens' | 'throttle' | 'signInThrottle' | 'keys'> &
-  Pick<VerificationDeps, 'users'> & { throttle: Throttle; tenantKeys: TenantKeyService; counters: Knex };
+type RecoveryNeeds = Omit<
+  RecoveryDeps & VerificationDeps & EmailChangeDeps,
+  'tokens' | 'throttle' | 'signInThrottle' | 'keys'
+> & { throttle: Throttle; tenantKeys: TenantKeyService; counters: Knex };
 
 /** What is proven by letter: that a forgotten password may be replaced, that an address is the user's. */
-function createRecoveryRooms({ throttle: signInThrottle, tenantKeys: keys, users, counters, ...rooms }: RecoveryNeeds) {
-  const tokens = createEmailTokenService({ keys });
-  const throttle = createRecoveryThrottle({ counters });
+function createRecoveryRooms({ throttle: signInThrottle, tenantKeys: keys, counters, ...rooms }: RecoveryNeeds) {
+  const own = { tokens: createEmailTokenService({ keys }), throttle: createRecoveryThrottle({ counters }) };
   return {
-    emailTokens: tokens,
-    recovery: createRecoveryService({ ...rooms, keys, tokens, throttle, signInThrottle }),
-    verification: createVerificationService({ letters: rooms.letters, users, tokens, throttle }),
+    emailTokens: own.tokens,
+    recovery: createRecoveryService({ ...rooms, ...own, keys, signInThrottle }),
+    verification: createVerificationService({ ...rooms, ...own }),
+    emailChange: createEmailChangeService({ ...rooms, ...own }),
   };
 }
 

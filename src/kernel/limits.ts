@@ -85,7 +85,9 @@ export const LIMITS = {
   // Letters and recovery
   recoverySeconds: 1_800,
   verifyEmailSeconds: 86_400,
+  changeEmailSeconds: 3_600,
   emailCodeTries: 5,
+  emailCodesOfBrowser: 3,
   recoveriesOfEmail: 3,
   recoveriesOfAddress: 30,
   recoveryTriesOfAddress: 60,

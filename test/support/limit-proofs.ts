@@ -62,7 +62,9 @@ function attestationOf(bytes: number, transports = 1) {
 
 /** A limit without a line here fails test/limits.test.ts. */
 export const PROOFS: Record<string, Proof> = {
+  changeEmailSeconds: sizes('domain/recovery/email-token.ts'),
   emailCodeTries: sizes('domain/recovery/email-token-service.ts'),
+  emailCodesOfBrowser: file('domain/recovery/recovery-reset.test.ts', 'the last three letters'),
   emailTokenChars: sizes('domain/recovery/email-token-service.ts'),
   recoveriesOfAddress: sizes('domain/recovery/recovery-throttle.ts'),
   recoveriesOfEmail: sizes('domain/recovery/recovery-throttle.ts'),

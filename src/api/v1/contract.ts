@@ -7,6 +7,7 @@ import * as accessContext from './access-context.ts';
 import * as applications from './applications.ts';
 import * as auth from './auth.ts';
 import { type CallerDeps, createCaller, TENANT_PARAMETERS } from './caller.ts';
+import * as email from './email.ts';
 import { challengeIds, tenantIds } from './ids.ts';
 import * as me from './me.ts';
 import * as members from './members.ts';
@@ -61,6 +62,7 @@ export function createV1(deps: CallerDeps): Contract {
     operations: operationsOf(
       auth,
       me,
+      email,
       accessContext,
       mfa,
       passkeys,

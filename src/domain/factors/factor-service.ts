@@ -16,6 +16,7 @@ import {
   type FactorKind,
   isDemanded,
   judgeSecondFactor,
+  owesFactor,
   type SecondFactor,
 } from './factor.ts';
 import * as store from './factor-store.ts';
@@ -65,8 +66,8 @@ export function createFactorService({ keys, sessions, audit }: FactorServiceDeps
     }
     const proof = 'proof' in by ? by.proof : await sessions.proofOf(tx, by.sessionUid);
     const age = proof ? tx.now.getTime() - proof.authTime.getTime() : Number.POSITIVE_INFINITY;
-    const owed = proof && !proof.amr.includes('mfa') && has.some(({ createdAt }) => createdAt < proof.authTime);
-    if (age > LIMITS.recentProofSeconds * 1000 || owed) throw new Failure('reauthentication_required');
+    if (!proof || age > LIMITS.recentProofSeconds * 1000 || owesFactor(proof, has))
+      throw new Failure('reauthentication_required');
     return { owner, has };
   }
 

@@ -70,6 +70,14 @@ export function judgeSecondFactor(mfa: TenantSettings['mfa'], holdings: Holdings
 
 const NOT_ASKED: SecondFactor = { offered: [], asked: false, demanded: false, mustEnrol: false };
 
+/** Whether a session began without a factor that the person had by then: it must not speak for all that they have. */
+export function owesFactor(
+  proof: { amr: readonly string[]; authTime: Date },
+  has: readonly Pick<Factor, 'createdAt'>[],
+): boolean {
+  return !proof.amr.includes('mfa') && has.some(({ createdAt }) => createdAt < proof.authTime);
+}
+
 /** How an authentication is named after a proof (RFC 8176). A backup code is a one-time password too. */
 export function amrWith(amr: readonly string[], proof: readonly string[]): string[] {
   return [...new Set([...amr, ...proof, 'mfa'])];

@@ -28,6 +28,9 @@ export type PasswordServiceDeps = {
   productWords?: readonly string[];
 };
 
+/** A password that a signed-in person gives as the present one, on a browser with this device cookie. */
+export type GivenPassword = { current: string; deviceCookie?: string | undefined; refusal: string };
+
 /** A password that may be set: it met the policy and is hashed. Good for the user it was made for. */
 export type ReadyPassword = { readonly userId: UserId; readonly stored: StoredHash };
 
@@ -119,8 +122,39 @@ export function createPasswordService({
     return true;
   }
 
+  /**
+   * Makes sure that a signed-in person knows their password. A wrong one counts as a wrong login does.
+   *
+   * @param given.refusal the action under which the audit trail has a wrong one
+   * @throws Failure `invalid_credentials`, `rate_limited` after too many wrong ones, `busy`, `user_not_found`
+   */
+  async function prove(call: TenantCall, userId: UserId, given: GivenPassword): Promise<store.PasswordSubject> {
+    assertPassword(given.current, 'currentPassword');
+    const subject = await subjectOf(call, userId);
+    const deviceId = await throttle.deviceOf(call, given.deviceCookie, userId);
+    const { lockout } = withDefaults(subject.settings);
+    const attempt = await throttle.reserve(call, { guessed: { userId }, deviceId, lockout });
+    const usable = attempt.held || !subject.active ? undefined : subject.current;
+    if (await attempt.orGiveBack(hasher.verify(usable, given.current))) {
+      await attempt.succeed();
+      return subject;
+    }
+    await audit.recordRefusal(call, given.refusal, {
+      target: `user:${userId}`,
+      details: { reason: attempt.held ? 'held' : 'wrong_credentials' },
+    });
+    if (attempt.held) throw new Failure('rate_limited', { retryAfter: attempt.retryAfter });
+    throw new Failure('invalid_credentials');
+  }
+
   return {
     prepare,
+    prove: async (call: TenantCall, userId: UserId, given: GivenPassword): Promise<void> => {
+      await prove(call, userId, given);
+    },
+
+    /** Demands another password at the next sign-in; nothing where there is none. The caller writes the audit line. */
+    demandChange: (tx: TenantCall, userId: UserId): Promise<void> => store.demandChange(tx, userId),
 
     /**
      * Sets a user's password, whatever was there before. The caller, who knows the occasion, writes the audit line.
@@ -188,27 +222,8 @@ export function createPasswordService({
       userId: UserId,
       { current, next, deviceCookie, keepSessions = false }: PasswordChange,
     ): Promise<void> {
-      assertPassword(current, 'currentPassword');
       assertPassword(next, 'newPassword');
-      const subject = await subjectOf(call, userId);
-      const deviceId = await throttle.deviceOf(call, deviceCookie, userId);
-      const attempt = await throttle.reserve(call, {
-        guessed: { userId },
-        deviceId,
-        lockout: withDefaults(subject.settings).lockout,
-      });
-      const usable = attempt.held || !subject.active ? undefined : subject.current;
-      const right = await attempt.orGiveBack(hasher.verify(usable, current));
-      if (!right) {
-        await audit.recordRefusal(call, 'password.change_refused', {
-          target: `user:${userId}`,
-          details: { reason: attempt.held ? 'held' : 'wrong_credentials' },
-        });
-        throw attempt.held
-          ? new Failure('rate_limited', { retryAfter: attempt.retryAfter })
-          : new Failure('invalid_credentials');
-      }
-      await attempt.succeed();
+      const subject = await prove(call, userId, { current, deviceCookie, refusal: 'password.change_refused' });
       await assertAllowed(call, userId, subject, next, false);
       const stored = await hasher.hash(next);
       await inTransaction(call, async (tx) => {

@@ -85,6 +85,11 @@ export async function replace(
   return changed === 1;
 }
 
+/** The one that is there opens once more, and must then be replaced. */
+export async function demandChange({ db, tenantId }: TenantCall, userId: UserId): Promise<void> {
+  await db('passwords').where({ tenant_id: tenantId, user_id: userId }).update({ must_change: true });
+}
+
 /** Writes the same password's new hash, where the old one still stands; hash, pepper and form change together. */
 export async function rehash(
   { db, tenantId }: TenantCall,

@@ -9,6 +9,21 @@ import * as store from './email-token-store.ts';
 /** What goes into a letter; it is kept nowhere else. */
 export type MintedToken = { token: string; code: string; minutes: number; expiresAt: Date };
 
+/** What a token is about: whose it is, or will be, and the address to which its letter goes. */
+export type About<P extends EmailPurpose = EmailPurpose> = {
+  email: string;
+  /** Makes a repetition harmless: a second token of the id is not made. */
+  id?: EmailTokenId;
+  /** What only the browser that asks has; without it the code opens nothing. */
+  holder?: Buffer | undefined;
+} & (P extends 'register'
+  ? { emailCanonical: string; sealed: Buffer }
+  : { userId: UserId } & (P extends 'change-email'
+      ? { emailCanonical: string; replaces: string; sessionUid: string }
+      : object));
+
+const NOTHING = { userId: null, emailCanonical: null, replaces: null, sessionUid: null, sealed: null };
+
 /**
  * Proofs that travel by letter: a link with 256 random bits, and a code of eight digits for when the link does not work.
  * A link works on any browser, a code only on the one that asked, and five times at most. Each is good once: `consume` is
@@ -19,21 +34,16 @@ export function createEmailTokenService({ keys }: { keys: Pick<TenantKeyService,
     /**
      * Makes a token in the caller's transaction, for the letter that is queued in it.
      *
-     * @param id     makes a repetition harmless: a second call with it makes nothing
-     * @param holder what only the browser that asks has; without it the code opens nothing
      * @returns undefined when this token was made before
      */
-    async mint(
-      tx: TenantCall,
-      purpose: EmailPurpose,
-      about: { userId: UserId; email: string; id?: EmailTokenId; holder?: Buffer | undefined },
-    ): Promise<MintedToken | undefined> {
-      const { userId, email, id = newId<EmailTokenId>(), holder = null } = about;
+    async mint<P extends EmailPurpose>(tx: TenantCall, purpose: P, about: About<P>): Promise<MintedToken | undefined> {
+      const { id = newId<EmailTokenId>(), holder = null, ...facts } = about;
       const [token, code] = [randomToken(), newCode()];
       const expiresAt = new Date(tx.now.getTime() + LIFE[purpose] * 1000);
       const key = await keys.keyFor(tx, 'email-code');
-      const row = { id, userId, email, purpose, holder, expiresAt, hash: sha256(token), code: codeHash(key, id, code) };
-      return (await store.add(tx, row)) ? { token, code, minutes: LIFE[purpose] / 60, expiresAt } : undefined;
+      const proofs = { hash: sha256(token), code: codeHash(key, id, code) };
+      const isNew = await store.add(tx, { ...NOTHING, ...facts, ...proofs, id, purpose, holder, expiresAt });
+      return isNew ? { token, code, minutes: LIFE[purpose] / 60, expiresAt } : undefined;
     },
 
     /** The tenant in which a link's token was made, for a caller who names none. */
@@ -41,7 +51,11 @@ export function createEmailTokenService({ keys }: { keys: Pick<TenantKeyService,
       token.length > LIMITS.emailTokenChars ? undefined : store.tenantOf(call, sha256(token)),
 
     /** The live token of a link. To look at it uses nothing up. */
-    find: async (call: TenantCall, purpose: EmailPurpose, token: string): Promise<EmailToken | undefined> =>
+    find: async <P extends EmailPurpose>(
+      call: TenantCall,
+      purpose: P,
+      token: string,
+    ): Promise<EmailToken<P> | undefined> =>
       token.length > LIMITS.emailTokenChars
         ? undefined
         : inTransaction(call, (tx) => store.findByHash(tx, purpose, sha256(token))),
@@ -50,16 +64,19 @@ export function createEmailTokenService({ keys }: { keys: Pick<TenantKeyService,
      * The live token of a code. Every call takes a try of what this browser asked for, in the caller's transaction,
      * which must be kept; `giveTryBack` where the code was right and is not used up now.
      */
-    async findByCode(
+    async findByCode<P extends EmailPurpose>(
       tx: TenantCall,
-      purpose: EmailPurpose,
+      purpose: P,
       { holder, code }: { holder: string; code: string },
-    ): Promise<EmailToken | undefined> {
+    ): Promise<EmailToken<P> | undefined> {
       const key = await keys.keyFor(tx, 'email-code');
-      const open = await store.takeTries(tx, purpose, holderHash(holder), LIMITS.emailCodeTries);
+      const limits = { tries: LIMITS.emailCodeTries, latest: LIMITS.emailCodesOfBrowser };
+      const open = await store.takeTries(tx, purpose, holderHash(holder), limits);
       return open.find(({ id, code: hash }) => equalSecrets(codeHash(key, id, code), hash));
     },
 
+    /** Takes one of the five tries of a token that was found by its link; false: there is none left. */
+    takeTry: (tx: TenantCall, id: EmailTokenId): Promise<boolean> => store.takeTry(tx, id, LIMITS.emailCodeTries),
     giveTryBack: store.giveTryBack,
 
     /** Uses a token up, in the transaction of what it opens; undefined for one that is not alive any more. */
@@ -67,6 +84,15 @@ export function createEmailTokenService({ keys }: { keys: Pick<TenantKeyService,
 
     /** Voids what else is open of a user for a purpose. */
     forget: store.forget,
+
+    /** Removes what nobody has used in its time. It may run twice at once. @returns how many went */
+    async removeDead(call: OperatorCall): Promise<number> {
+      for (let total = 0; ; ) {
+        const gone = await store.removeDead(call, LIMITS.expiryBatchRows);
+        total += gone;
+        if (gone < LIMITS.expiryBatchRows) return total;
+      }
+    },
   };
 }
 

@@ -1,71 +1,129 @@
-import type { OperatorCall, TenantCall } from '../../kernel/call.ts';
+import { inOperatorTransaction, type OperatorCall, type TenantCall } from '../../kernel/call.ts';
 import type { EmailTokenId, TenantId, UserId } from '../../kernel/ids.ts';
 import type { EmailPurpose, EmailToken } from './email-token.ts';
 
-export type NewEmailToken = EmailToken & {
+export type NewEmailToken = {
+  id: EmailTokenId;
   purpose: EmailPurpose;
+  email: string;
   hash: Buffer;
   code: Buffer;
   holder: Buffer | null;
   expiresAt: Date;
+  userId: UserId | null;
+  emailCanonical: string | null;
+  replaces: string | null;
+  sessionUid: string | null;
+  sealed: Buffer | null;
 };
 
-/** One token; false when there is one of this id already. Dead ones of the same user go. */
+/** One token; false when there is one of this id already. */
 export async function add({ db, tenantId, now }: TenantCall, token: NewEmailToken): Promise<boolean> {
-  const { userId, expiresAt, ...columns } = token;
-  await db('email_tokens').where({ tenant_id: tenantId, user_id: userId }).where('expires_at', '<=', now).delete();
-  const { rowCount } = await db.raw(
-    `insert into email_tokens (tenant_id, id, user_id, purpose, email, hash, code, holder, created_at, expires_at)
-     values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict (tenant_id, id) do nothing`,
-    [tenantId, columns.id, userId, columns.purpose, columns.email, columns.hash, columns.code, columns.holder].concat([
-      now,
-      expiresAt,
-    ] as never[]),
-  );
-  return rowCount === 1;
+  const added = await db('email_tokens')
+    .insert({
+      tenant_id: tenantId,
+      id: token.id,
+      user_id: token.userId,
+      purpose: token.purpose,
+      email: token.email,
+      email_canonical: token.emailCanonical,
+      replaces: token.replaces,
+      session_uid: token.sessionUid,
+      sealed: token.sealed,
+      hash: token.hash,
+      code: token.code,
+      holder: token.holder,
+      created_at: now,
+      expires_at: token.expiresAt,
+    })
+    .onConflict(['tenant_id', 'id'])
+    .ignore()
+    .returning('id');
+  return added.length === 1;
 }
 
+/** No other user has the address. */
+const IS_FREE = `not exists (select from users o where o.tenant_id = t.tenant_id and o.email_canonical = t.email_canonical
+    and o.id is distinct from t.user_id)`;
+
 /**
- * What makes a token void beside its end: a user who may not sign in, another address or another spelling of it, and,
- * for a new password, one that was set since.
+ * What makes a token void beside its end: a user who may not sign in, or has another address or another spelling of it
+ * by now; a password that was set since a new one was asked for; an address that somebody has; and the end of the
+ * session in which another address was asked for.
  */
 const ALIVE = `t.expires_at > :now
-  and exists (select from users u where u.tenant_id = t.tenant_id and u.id = t.user_id and u.email = t.email
-    and u.status in ('active', 'pending') and (t.purpose <> 'password-reset' or u.status = 'active'))
-  and (t.purpose <> 'password-reset' or exists (select from passwords p
-    where p.tenant_id = t.tenant_id and p.user_id = t.user_id and p.changed_at <= t.created_at))`;
+  and (t.purpose = 'register' or exists (select from users u where u.tenant_id = t.tenant_id and u.id = t.user_id
+    and u.email = coalesce(t.replaces, t.email)
+    and (u.status = 'active' or (t.purpose = 'verify-email' and u.status = 'pending'))))
+  and (t.email_canonical is null or ${IS_FREE})
+  and (t.purpose <> 'password-reset' or not exists (select from passwords p
+    where p.tenant_id = t.tenant_id and p.user_id = t.user_id and p.changed_at > t.created_at))
+  and (t.session_uid is null or exists (select from oidc_session s where s.tenant_id = t.tenant_id
+    and s.uid = t.session_uid and s.account_id = t.user_id and s.expires_at > now()))`;
 
-type Row = { id: EmailTokenId; user_id: UserId; email: string };
-const toToken = (row: Row): EmailToken => ({ id: row.id, userId: row.user_id, email: row.email });
+type Row = {
+  id: EmailTokenId;
+  user_id: UserId | null;
+  email: string;
+  session_uid: string | null;
+  sealed: Buffer | null;
+  holder: Buffer | null;
+};
+
+const COLUMNS = 't.id, t.user_id, t.email, t.session_uid, t.sealed, t.holder';
+
+/** Which of them a purpose has is a promise of the table. */
+const toToken = <P extends EmailPurpose>(row: Row): EmailToken<P> =>
+  ({
+    id: row.id,
+    email: row.email,
+    ...(row.user_id !== null && { userId: row.user_id }),
+    ...(row.session_uid !== null && { sessionUid: row.session_uid }),
+    ...(row.sealed !== null && { sealed: row.sealed, isHeldBy: row.holder ?? undefined }),
+  }) as unknown as EmailToken<P>;
 
 /** The live token of a link; nothing happens to it. */
-export async function findByHash(
+export async function findByHash<P extends EmailPurpose>(
   { db, tenantId, now }: TenantCall,
-  purpose: EmailPurpose,
+  purpose: P,
   hash: Buffer,
-): Promise<EmailToken | undefined> {
+): Promise<EmailToken<P> | undefined> {
   const { rows } = await db.raw<{ rows: Row[] }>(
-    `select t.id, t.user_id, t.email from email_tokens t
+    `select ${COLUMNS} from email_tokens t
      where t.tenant_id = :tenantId and t.purpose = :purpose and t.hash = :hash and ${ALIVE}`,
     { tenantId, purpose, hash, now },
   );
-  return rows[0] && toToken(rows[0]);
+  return rows[0] && toToken<P>(rows[0]);
 }
 
-/** Takes one try from every live token that a browser has asked for, and gives those that had one left. */
-export async function takeTries(
+/**
+ * Takes one try from the live tokens that a browser has asked for, and gives those that had one left. Only the latest
+ * few count: a try must not be one at a thousand letters.
+ */
+export async function takeTries<P extends EmailPurpose>(
   { db, tenantId, now }: TenantCall,
-  purpose: EmailPurpose,
+  purpose: P,
   holder: Buffer,
-  most: number,
-): Promise<(EmailToken & { code: Buffer })[]> {
+  { tries, latest }: { tries: number; latest: number },
+): Promise<(EmailToken<P> & { code: Buffer })[]> {
   const { rows } = await db.raw<{ rows: (Row & { code: Buffer })[] }>(
     `update email_tokens t set tries = t.tries + 1
-     where t.tenant_id = :tenantId and t.purpose = :purpose and t.holder = :holder and t.tries < :most and ${ALIVE}
-     returning t.id, t.user_id, t.email, t.code`,
-    { tenantId, purpose, holder, most, now },
+     where t.tenant_id = :tenantId and t.purpose = :purpose and t.holder = :holder and t.tries < :tries and ${ALIVE}
+       and t.id in (select l.id from email_tokens l where l.tenant_id = :tenantId and l.holder = :holder
+         and l.purpose = :purpose order by l.id desc limit :latest)
+     returning ${COLUMNS}, t.code`,
+    { tenantId, purpose, holder, tries, latest, now },
   );
-  return rows.map((row) => ({ ...toToken(row), code: row.code }));
+  return rows.map((row) => ({ ...toToken<P>(row), code: row.code }));
+}
+
+/** Takes one try from a live token, whichever way it was found; false: it had none left. */
+export async function takeTry({ db, tenantId }: TenantCall, id: EmailTokenId, most: number): Promise<boolean> {
+  const taken = await db('email_tokens')
+    .where({ tenant_id: tenantId, id })
+    .where('tries', '<', most)
+    .increment('tries');
+  return taken === 1;
 }
 
 /** Gives a try back whose code was right. */
@@ -74,17 +132,17 @@ export async function giveTryBack({ db, tenantId }: TenantCall, id: EmailTokenId
 }
 
 /** Uses a live token up. Of several who try at once, one gets it; all others, and everyone later, get nothing. */
-export async function consume(
+export async function consume<P extends EmailPurpose>(
   { db, tenantId, now }: TenantCall,
-  purpose: EmailPurpose,
+  purpose: P,
   id: EmailTokenId,
-): Promise<EmailToken | undefined> {
+): Promise<EmailToken<P> | undefined> {
   const { rows } = await db.raw<{ rows: Row[] }>(
     `delete from email_tokens t where t.tenant_id = :tenantId and t.id = :id and t.purpose = :purpose and ${ALIVE}
-     returning t.id, t.user_id, t.email`,
+     returning ${COLUMNS}`,
     { tenantId, id, purpose, now },
   );
-  return rows[0] && toToken(rows[0]);
+  return rows[0] && toToken<P>(rows[0]);
 }
 
 /** Voids every other token of a user for the same purpose. */
@@ -97,5 +155,13 @@ export async function tenantOf({ db }: OperatorCall, hash: Buffer): Promise<Tena
   return db.transaction(async (tx) => {
     const { rows } = await tx.raw<{ rows: { t: TenantId | null }[] }>('select tenant_of_email_token(?) as t', [hash]);
     return rows[0]?.t ?? undefined;
+  });
+}
+
+/** Removes what is over in any tenant, `limit` rows at most. @returns how many went */
+export async function removeDead(call: OperatorCall, limit: number): Promise<number> {
+  return inOperatorTransaction(call, async ({ db, now }) => {
+    const dead = db('email_tokens').where('expires_at', '<=', now).limit(limit).select('tenant_id', 'id');
+    return db('email_tokens').whereIn(['tenant_id', 'id'], dead.forUpdate().skipLocked()).delete();
   });
 }

@@ -3,17 +3,24 @@ import type { EmailTokenId, UserId } from '../../kernel/ids.ts';
 import { LIMITS } from '../../kernel/limits.ts';
 import { hmac, sha256 } from '../../kernel/secret.ts';
 
-/** What a letter's link or code is good for. */
-export type EmailPurpose = 'password-reset' | 'verify-email';
+/** What a letter's link or code is good for. `register`: for an account that there is not yet. */
+export type EmailPurpose = 'password-reset' | 'verify-email' | 'change-email' | 'register';
 
 /** Seconds for which a letter is good. */
 export const LIFE: Record<EmailPurpose, number> = {
   'password-reset': LIMITS.recoverySeconds,
   'verify-email': LIMITS.verifyEmailSeconds,
+  'change-email': LIMITS.changeEmailSeconds,
+  register: LIMITS.verifyEmailSeconds,
 };
 
+type Found = { id: EmailTokenId; email: string };
+
 /** A live token, as it is found by its link or its code. */
-export type EmailToken = { id: EmailTokenId; userId: UserId; email: string };
+export type EmailToken<P extends EmailPurpose = Exclude<EmailPurpose, 'register'>> = Found &
+  (P extends 'register'
+    ? { sealed: Buffer; isHeldBy: Buffer | undefined }
+    : { userId: UserId } & (P extends 'change-email' ? { sessionUid: string } : object));
 
 /** Eight decimal digits (26 bits); only five tries are given at one. */
 export function newCode(): string {

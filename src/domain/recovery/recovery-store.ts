@@ -7,6 +7,11 @@ export async function addWish({ db, tenantId, now }: TenantCall, id: string, sea
   await db('outbox').insert({ tenant_id: tenantId, id, kind: 'recovery', payload, created_at: now, due_at: now });
 }
 
+/** Holds a user's row until the transaction ends. */
+export async function lockUser({ db, tenantId }: TenantCall, userId: UserId): Promise<void> {
+  await db('users').where({ tenant_id: tenantId, id: userId }).forNoKeyUpdate().first('id');
+}
+
 export type Owner = { tenantId: TenantId; userId: UserId; email: string };
 
 type Row = {

@@ -6,6 +6,9 @@ import { Failure } from '../../kernel/failure.ts';
 import { LIMITS } from '../../kernel/limits.ts';
 import { sha256 } from '../../kernel/secret.ts';
 
+/** What strangers ask letters for. */
+export type LetterKind = 'recovery' | 'registration' | 'verification' | 'email-change';
+
 /**
  * Counts letters that strangers ask for and codes that they try, over all nodes. What was counted stays counted: nobody
  * learns from these counters whether there is an account, and a request that fails is a request.
@@ -24,8 +27,9 @@ export function createRecoveryThrottle({ counters }: { counters: Knex }) {
       points,
       duration: LIMITS.recoveryWindowSeconds,
     });
-  const byName = limiter('recovery', LIMITS.recoveriesOfEmail);
-  const byAddress = limiter('recovery-address', LIMITS.recoveriesOfAddress);
+  const kinds: readonly LetterKind[] = ['recovery', 'registration', 'verification', 'email-change'];
+  const byName = perKind(kinds, (kind) => limiter(kind, LIMITS.recoveriesOfEmail));
+  const byAddress = perKind(kinds, (kind) => limiter(`${kind}-address`, LIMITS.recoveriesOfAddress));
   const triesByAddress = limiter('recovery-tries', LIMITS.recoveryTriesOfAddress);
 
   async function take(one: RateLimiterPostgres, key: string): Promise<void> {
@@ -40,11 +44,16 @@ export function createRecoveryThrottle({ counters }: { counters: Knex }) {
   const addressOf = ({ origin }: OperatorCall) => (origin ? networkOf(origin.ip) : undefined);
 
   return {
-    /** Counts a letter that was asked for, for the caller's address and for who is to get it. @throws Failure `rate_limited` */
-    async takeRequest(call: OperatorCall, name: string): Promise<void> {
+    /**
+     * Counts a letter that was asked for, for the caller's address and for who is to get it. Each kind of letter has
+     * counters of its own: registrations with an address must not keep its owner from recovery.
+     *
+     * @throws Failure `rate_limited`
+     */
+    async takeRequest(call: OperatorCall, kind: LetterKind, ...names: string[]): Promise<void> {
       const address = addressOf(call);
-      if (address !== undefined) await take(byAddress, address);
-      await take(byName, name);
+      if (address !== undefined) await take(byAddress[kind], address);
+      for (const name of names) await take(byName[kind], name);
     },
 
     /** Counts a code that was tried. @throws Failure `rate_limited` */
@@ -54,5 +63,8 @@ export function createRecoveryThrottle({ counters }: { counters: Knex }) {
     },
   };
 }
+
+const perKind = <T>(kinds: readonly LetterKind[], make: (kind: LetterKind) => T): Record<LetterKind, T> =>
+  Object.fromEntries(kinds.map((kind) => [kind, make(kind)])) as Record<LetterKind, T>;
 
 export type RecoveryThrottle = ReturnType<typeof createRecoveryThrottle>;

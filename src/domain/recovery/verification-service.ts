@@ -6,6 +6,7 @@ import type { LetterOptions, LetterService } from '../mail/letter-service.ts';
 import type { UserService } from '../users/user-service.ts';
 import { type EmailToken, holderHash } from './email-token.ts';
 import type { EmailTokenService } from './email-token-service.ts';
+import * as store from './recovery-store.ts';
 import type { RecoveryThrottle } from './recovery-throttle.ts';
 
 export type VerificationDeps = {
@@ -18,6 +19,7 @@ export type VerificationDeps = {
 /** The proof that a user reads the letters of the address that stands in their profile. */
 export function createVerificationService({ tokens, letters, users, throttle }: VerificationDeps) {
   async function finish(tx: TenantCall, { id, userId }: EmailToken): Promise<void> {
+    await store.lockUser(tx, userId);
     if (!(await tokens.consume(tx, 'verify-email', id))) throw new Failure('token_invalid');
     await tokens.forget(tx, 'verify-email', userId);
     await users.setVerified(tx, userId, { email: true });

@@ -35,6 +35,7 @@ export type SessionEnd =
   | 'user_deactivated'
   | 'password_changed'
   | 'factors_reset'
+  | 'email_changed'
   | 'refresh_replay'
   | 'account_switched'
   | 'session_limit'
