@@ -23,7 +23,9 @@ import { createRequestLog, type RequestFacts } from './http/request-log.ts';
 import { createSecurityHeaders } from './http/security-headers.ts';
 import { createTexts } from './http/texts.ts';
 import { createCorePages } from './interactions/core-pages.ts';
-import { createPage } from './interactions/page.ts';
+import { type ErrandTools, errandRoutes } from './interactions/errand.ts';
+import { createPage, languageOf } from './interactions/page.ts';
+import { recoveryPages } from './interactions/recovery.ts';
 import { interactionRoutes } from './interactions/routes.ts';
 import { networks } from './kernel/address.ts';
 import type { TenantCall } from './kernel/call.ts';
@@ -70,15 +72,15 @@ export function createApp(house: House, options: AppOptions = {}) {
   app.use(mountContracts(contracts, { ...operationNeeds(house, core), onBug: options.onBug }));
   // /t/:tenant/… and /: our pages, then the certified core
   const { signIn, sessions, challenges, passkeys } = services;
-  const callOf = (ctx: Koa.Context) => visitorCall(house, ctx);
+  const pageTools = { page, callOf: (ctx: Koa.Context) => visitorCall(house, ctx) };
   const ownPages = compose([
+    errandPages(house, { ...pageTools, languageOf: (ctx) => languageOf(ctx, texts).code }),
     // …/interaction/…
-    interactionRoutes({ page, callOf, signIn, sessions, challenges, passkeys }),
+    interactionRoutes({ ...pageTools, signIn, sessions, challenges, passkeys }),
     // …/account…
     accountRoutes({
       ...services,
-      page,
-      callOf,
+      ...pageTools,
       pages: createEveryPage({ ...services, page, languages: texts.languages }),
       limiter: limiterOf(house),
     }),
@@ -135,6 +137,12 @@ function devMailbox({ config, services, post, operator }: House, assets: Assets)
     internal: networks(config.INTERNAL_ALLOWED_CIDRS),
     call: () => operator('mailbox'),
   });
+}
+
+/** Our pages for who is not signing in: a forgotten password. */
+function errandPages({ services }: House, tools: ErrandTools): Koa.Middleware {
+  const { recovery } = services;
+  return errandRoutes({ ...recoveryPages({ ...tools, recovery }) }, tools);
 }
 
 /** What a request of a person on our pages may do: read and write in the tenant of its issuer, as nobody yet. */

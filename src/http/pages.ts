@@ -1,5 +1,6 @@
 import type { Context } from 'koa';
 import { type AccountPages, EVERY_ACCOUNT_VIEW } from './account-pages.ts';
+import { type ErrandPages, EVERY_ERRAND_VIEW } from './errand-pages.ts';
 import type { PasskeyUse, Problem, ShownAccount, ShownClient } from './shown.ts';
 
 export type { PasskeySignal, PasskeyUse, Problem, ShownAccount, ShownClient } from './shown.ts';
@@ -13,8 +14,10 @@ type CoreForm = { formAction: string; xsrf: string; problem?: Problem | undefine
 /** How a second factor is shown. */
 export type ShownFactor = 'totp' | 'backup_code' | 'webauthn';
 
+type OtherPages = AccountPages & ErrandPages;
+
 /** What each view of `views/` needs. Fields and buttons that a form sends stand behind it. */
-export type Pages = AccountPages & {
+export type Pages = OtherPages & {
   /**
    * Sends `identifier`, `password`, `remember` (`1` or absent) and `action`: `login`, `cancel`, `provider:<id>`, `passkey`
    * with `passkey` (`AuthenticationResponseJSON`).
@@ -71,10 +74,11 @@ export type Pages = AccountPages & {
   /** `reason` is an `error.<reason>` of the texts: internal, request, client, redirect, forbidden, suspended, rate_limited. */
   error: { reason: string; requestId?: string | undefined; homeUrl?: string | undefined };
   expired: { client?: ShownClient | undefined; restartUrl?: string | undefined };
-  /** Sends `password`, `password_confirmation`. */
+  /** Sends `password`, `password_confirmation`; and the proof by letter of who has forgotten the old one. */
   'new-password': Form & {
     account: ShownAccount;
-    reason: 'expired' | 'reset' | 'required';
+    reason: 'expired' | 'reset' | 'required' | 'forgotten';
+    proof?: { name: 'token' | 'code'; value: string } | undefined;
     /** Characters. */
     minLength: number;
     cancellable?: boolean | undefined;
@@ -126,6 +130,7 @@ export type Page = <V extends View>(ctx: Context, view: V, data: Pages[V], statu
 /** Every view there is. A view without a line here does not compile. */
 const EVERY_VIEW: Record<View, true> = {
   ...EVERY_ACCOUNT_VIEW,
+  ...EVERY_ERRAND_VIEW,
   login: true,
   consent: true,
   account: true,

@@ -4,7 +4,7 @@ import type { Vouched } from '../domain/sign-in/tokens.ts';
 import { setDeviceCookie } from '../http/device-cookie.ts';
 import { showEnrolment } from './enrolment.ts';
 import { showFactor } from './factor.ts';
-import { finish, type InteractionStep } from './interaction.ts';
+import { finish, type InteractionStep, letGoOfSession } from './interaction.ts';
 import type { LoginTools } from './login.ts';
 import { showNewPassword } from './new-password.ts';
 import { offerPasskey, showPasskeyOffer } from './passkey-offer.ts';
@@ -63,12 +63,7 @@ async function finishLogin(
   const before = details.session;
   if (before && before.accountId !== vouched.userId && before.uid) {
     await sessions.endByUid(callOf(ctx), before.uid, 'account_switched');
-    const interaction = await issuer.provider.Interaction.find(details.uid);
-    if (interaction) {
-      (interaction as { session?: unknown }).session = undefined;
-      await interaction.persist();
-    }
-    ctx.cookies.set(issuer.provider.cookieName('session'), null, { path: issuer.mount || '/' });
+    await letGoOfSession(ctx, issuer, details.uid);
   }
   const { name } = details.prompt;
   await finish(ctx, step, {

@@ -20,7 +20,7 @@ export type InteractionStep = { issuer: Issuer; details: Details; csrf: string; 
  */
 export async function loadInteraction(ctx: Koa.Context, uid: string): Promise<InteractionStep> {
   const issuer = ctx.state['issuer'] as Issuer;
-  const details = await issuer.provider.interactionDetails(ctx.req, ctx.res);
+  const details = await detailsOf(ctx, issuer);
   if (details.uid !== uid) throw new errors.SessionNotFound('the interaction belongs to another page');
   const asked = details.params['ui_locales'];
   if (typeof asked === 'string') ctx.state['uiLocales'] = asked;
@@ -30,6 +30,35 @@ export async function loadInteraction(ctx: Koa.Context, uid: string): Promise<In
     csrf: csrfToken(issuer.tenant.keyFor('csrf'), uid),
     action: `${issuer.mount}/interaction/${uid}`,
   };
+}
+
+/**
+ * The core refuses an interaction whose session has ended since it began: a new password, which may have been set on the
+ * way, ends them all. Where a login was asked for, it simply begins a new one.
+ */
+async function detailsOf(ctx: Koa.Context, issuer: Issuer): Promise<Details> {
+  const { provider } = issuer;
+  try {
+    return await provider.interactionDetails(ctx.req, ctx.res);
+  } catch (error) {
+    const uid = ctx.cookies.get(provider.cookieName('interaction'), { signed: true });
+    const interaction =
+      error instanceof errors.SessionNotFound && uid ? await provider.Interaction.find(uid) : undefined;
+    if (interaction?.prompt.name !== 'login' || !interaction.session?.uid) throw error;
+    if (await provider.Session.findByUid(interaction.session.uid)) throw error;
+    await letGoOfSession(ctx, issuer, interaction.uid);
+    return provider.interactionDetails(ctx.req, ctx.res);
+  }
+}
+
+/** The core insists on the session that was there when an interaction began; this one goes on without. */
+export async function letGoOfSession(ctx: Koa.Context, { provider, mount }: Issuer, uid: string): Promise<void> {
+  const interaction = await provider.Interaction.find(uid);
+  if (interaction) {
+    (interaction as { session?: unknown }).session = undefined;
+    await interaction.persist();
+  }
+  ctx.cookies.set(provider.cookieName('session'), null, { path: mount || '/' });
 }
 
 /** The fields of a form that was posted to an interaction, after its CSRF value was checked. */

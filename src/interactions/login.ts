@@ -29,7 +29,7 @@ export async function showLogin(
   { page, signIn, callOf }: Pick<LoginTools, 'page' | 'signIn' | 'callOf'>,
   tried: { identifier?: string; problem?: string; status?: number; signals?: readonly PasskeySignal[] } = {},
 ): Promise<void> {
-  const { details, csrf, action } = step;
+  const { details, csrf, action, issuer } = step;
   const passkey = hasPasskeys(step)
     ? await signIn.passkeyOptions(callOf(ctx), { site: siteOfStep(step), browser: details.uid })
     : undefined;
@@ -44,6 +44,7 @@ export async function showLogin(
       identifier: tried.identifier ?? (typeof hint === 'string' ? hint.slice(0, LIMITS.emailChars) : ''),
       cancellable: true,
       passkey: passkey && { options: passkey.options, signals: tried.signals },
+      forgotUrl: `${issuer.mount}/recovery?from=${details.uid}`,
       problem: tried.problem === undefined ? undefined : { code: tried.problem },
     },
     tried.status,

@@ -13,7 +13,7 @@ export type { Page } from '../http/pages.ts';
 export function createPage({ renderer, texts }: { renderer: Renderer; texts: Texts }): Page {
   return (ctx, view, data, status = 200) => {
     const issuer = ctx.state['issuer'] as Issuer | undefined;
-    const language = languageOf(ctx, texts, issuer);
+    const language = languageOf(ctx, texts);
     const html = renderer.render(view, {
       language,
       branding: brandingOf(issuer),
@@ -35,7 +35,9 @@ function brandingOf(issuer: Issuer | undefined): Branding {
   return { name: displayName ?? issuer.tenant.name, logoUrl, tokens };
 }
 
-function languageOf(ctx: Koa.Context, texts: Texts, issuer: Issuer | undefined): Language {
+/** The language of the person before a page: what they chose, or what their browser says. */
+export function languageOf(ctx: Koa.Context, texts: Texts): Language {
+  const issuer = ctx.state['issuer'] as Issuer | undefined;
   const { lang } = ctx.query;
   const chosen = typeof lang === 'string' ? lang : undefined;
   if (chosen !== undefined && texts.isLanguage(chosen)) {

@@ -1,7 +1,6 @@
 import type Koa from 'koa';
 import { errors } from 'oidc-provider';
 import type { Outcome } from '../domain/sign-in/progress.ts';
-import type { Origin } from '../kernel/call.ts';
 import { Failure } from '../kernel/failure.ts';
 import { ACCOUNT_PAGES } from '../oidc/house-clients.ts';
 import type { Issuer } from '../oidc/issuers.ts';
@@ -17,6 +16,7 @@ import { postNewPassword } from './new-password.ts';
 import { postPasskey } from './passkey-login.ts';
 import { postPasskeyOffer } from './passkey-offer.ts';
 import { pendingOf } from './pending.ts';
+import { answerProblem } from './problem-page.ts';
 import { showStepUp } from './step-up.ts';
 
 const INTERACTION = /^\/interaction\/([\w-]{16,64})$/;
@@ -140,24 +140,4 @@ function keepTypedCode(ctx: Koa.Context): void {
   if (ctx.path !== '/device' || ctx.method !== 'GET' || typeof ctx.query['user_code'] !== 'string') return;
   ctx.state['userCode'] = ctx.query['user_code'];
   ctx.query = {};
-}
-
-function answerProblem(ctx: Koa.Context, error: unknown, { page }: LoginTools): void {
-  if (error instanceof errors.SessionNotFound) {
-    page(ctx, 'expired', {}, 400);
-    return;
-  }
-  if (!(error instanceof Failure)) throw error;
-  if (error.code === 'busy') {
-    ctx.set('retry-after', '1');
-    page(ctx, 'busy', { retryAfterSeconds: 1 }, 503);
-    return;
-  }
-  const status = { forbidden: 403, too_large: 413, unsupported_media: 415 }[error.code as string] ?? 400;
-  page(
-    ctx,
-    'error',
-    { reason: status === 403 ? 'forbidden' : 'request', requestId: (ctx.state['origin'] as Origin).requestId },
-    status,
-  );
 }

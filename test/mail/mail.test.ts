@@ -47,7 +47,7 @@ describe('mail', function () {
         const token = new URL(link!).searchParams.get('token')!;
         const answers = await openEveryLink(node, letter);
         expect(answers.map(({ status }) => status).filter((status) => status >= 500)).to.deep.equal([]);
-        expect(await services.recovery.isOpen(site.call, token)).to.equal(true);
+        expect((await services.recovery.findByLink(site.call, token))?.userId).to.equal(site.user);
         await services.recovery.resetByLink(site.call, { token, password: NEW_PASSWORD });
         expect((await login(node, site, NEW_PASSWORD)).status).to.equal(200);
 
@@ -156,7 +156,7 @@ describe('mail', function () {
         const page = await textAt(node, path!);
         const link = /href="(http[^"]*\/recovery\/confirm[^"]*)"/.exec(page)?.[1];
         const token = new URL(link!).searchParams.get('token')!;
-        expect(await services.recovery.isOpen(site.call, token)).to.equal(true);
+        expect((await services.recovery.findByLink(site.call, token))?.userId).to.equal(site.user);
         expect(page).to.include(`src="${path}/html"`);
 
         const html = await fetchAt(node)(`${node.url}${path}/html`);

@@ -25,6 +25,8 @@ const harbour: ShownClient = {
   termsUrl: 'https://books.example/terms',
 };
 const television: ShownClient = { name: 'Northlight TV' };
+const back = { url: '/interaction/abc', client: 'Harbour Books' };
+const letter = { ...form, to: account.identifier, kept: { identifier: account.identifier }, codeChars: 8 };
 const coreForm = { formAction: '/sent', xsrf: 'the-xsrf-value' };
 
 const SMART_TV =
@@ -137,6 +139,33 @@ export const SAMPLES: readonly Sample[] = [
       cancellable: true,
     },
   },
+  { name: 'recovery', view: 'recovery', data: { ...form, identifier: '', back } },
+  {
+    name: 'recovery-problem',
+    view: 'recovery',
+    data: { ...form, identifier: 'ann lindqvist', problem: { code: 'identifier_invalid' } },
+  },
+  {
+    name: 'new-password-forgotten',
+    view: 'new-password',
+    data: { ...form, account, reason: 'forgotten', minLength: 8, proof: { name: 'token', value: 'the-token' } },
+  },
+  { name: 'letter-sent', view: 'letter-sent', data: { ...letter, matter: 'recovery', back } },
+  {
+    name: 'letter-sent-problem',
+    view: 'letter-sent',
+    data: {
+      ...letter,
+      matter: 'verify_email',
+      again: true,
+      continuable: true,
+      cancellable: true,
+      problem: { code: 'code_wrong' },
+    },
+  },
+  { name: 'done', view: 'done', data: { what: 'password', back } },
+  { name: 'done-alone', view: 'done', data: { what: 'registered' } },
+  { name: 'dead-link', view: 'dead-link', data: { matter: 'recovery', againUrl: '/recovery' } },
   {
     name: 'home',
     view: 'home',

@@ -22,9 +22,11 @@ export type EmailToken<P extends EmailPurpose = Exclude<EmailPurpose, 'register'
     ? { sealed: Buffer; isHeldBy: Buffer | undefined }
     : { userId: UserId } & (P extends 'change-email' ? { sessionUid: string } : object));
 
-/** Eight decimal digits (26 bits); only five tries are given at one. */
+/** Decimal digits of a code: 26 bits; only five tries are given at one. */
+export const CODE_DIGITS = 8;
+
 export function newCode(): string {
-  return String(randomInt(10 ** 8)).padStart(8, '0');
+  return String(randomInt(10 ** CODE_DIGITS)).padStart(CODE_DIGITS, '0');
 }
 
 /** How a code is kept: its own for each token, so that two equal codes do not show. */
