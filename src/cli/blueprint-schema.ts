@@ -9,6 +9,14 @@ const url = text(LIMITS.redirectUriChars);
 const alg = z.enum(['RS256', 'ES256']);
 const seconds = z.int().min(0);
 
+const termsVersion = z.strictObject({
+  version: text(32),
+  from: text(35).optional().describe('ISO 8601; in force from then. Always, unless told.'),
+  documents: z
+    .record(z.string(), z.strictObject({ url: url.optional(), text: text(LIMITS.termsChars).optional() }))
+    .describe('By language (BCP 47): an address, or the words themselves.'),
+});
+
 const settings = z
   .strictObject({
     locale: text(35).describe('Language of pages and letters (BCP 47).'),
@@ -56,7 +64,25 @@ const settings = z
       })
       .partial()
       .describe('Second factors: who must have one, which ones, and how long a browser is remembered.'),
-    registration: z.strictObject({ selfService: z.boolean(), dynamicClients: z.boolean() }).partial(),
+    signIn: z.strictObject({ requireVerifiedEmail: z.boolean() }).partial(),
+    terms: z
+      .strictObject({ required: z.boolean(), versions: z.array(termsVersion).max(LIMITS.termsVersions) })
+      .partial()
+      .describe('Terms of use: who signs in accepts the version in force. A later version is asked for again.'),
+    registration: z
+      .strictObject({
+        selfService: z.boolean(),
+        verifyEmail: z.boolean(),
+        emailDomains: z.array(text(LIMITS.domainChars)).max(LIMITS.registrationDomains),
+        captcha: z.enum(['altcha', 'turnstile', 'hcaptcha', 'off']),
+        captchaSiteKey: text(100),
+        unverifiedDays: z.int().min(0).max(365),
+        dynamicClients: z.boolean(),
+      })
+      .partial()
+      .describe(
+        'How people make accounts themselves. The secret of a CAPTCHA service is set by the API, never in a file.',
+      ),
     profile: z
       .strictObject({ ownUsername: z.boolean() })
       .partial()

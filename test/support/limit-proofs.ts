@@ -49,6 +49,8 @@ const argon2 = (memory: number, passes: number, lanes: number, more = '') =>
 const client = (draft: Partial<ClientDraft>) =>
   checkedClient({ clientId: 'c', kind: 'web', redirectUris: ['https://app.example/cb'], ...draft });
 
+const termsOf = (version: string, more = 0) => ({ version, documents: { en: { text: `x${x(more)}` } } });
+
 function refused(): never {
   throw new Failure('invalid_input');
 }
@@ -66,6 +68,14 @@ export const PROOFS: Record<string, Proof> = {
   emailCodeTries: sizes('domain/recovery/email-token-service.ts'),
   emailCodesOfBrowser: file('domain/recovery/recovery-reset.test.ts', 'the last three letters'),
   emailTokenChars: sizes('domain/recovery/email-token-service.ts'),
+  captchaSecretChars: sizes('domain/tenants/captcha-secret.ts'),
+  registrationDomains: {
+    upTo: (n) => settings({ registration: { emailDomains: many(n, (at) => `d${at}.example`) } }),
+  },
+  termsVersions: { upTo: (n) => settings({ terms: { versions: many(n, (at) => termsOf(`v${at}`)) } }) },
+  termsChars: {
+    upTo: (n) => settings({ terms: { versions: [termsOf('v1', n - JSON.stringify([termsOf('v1')]).length)] } }),
+  },
   recoveriesOfAddress: sizes('domain/recovery/recovery-throttle.ts'),
   recoveriesOfEmail: sizes('domain/recovery/recovery-throttle.ts'),
   recoveryAccounts: sizes('domain/recovery/recovery-service.ts'),

@@ -5,7 +5,7 @@ import type { Api } from '../apis/api.ts';
 import type { Client } from '../clients/client.ts';
 import { fieldsOf } from '../clients/client-metadata.ts';
 import type { StoredHash } from '../passwords/hash.ts';
-import type { OwnSettings } from '../tenants/settings.ts';
+import { withoutSecrets } from '../tenants/secret-settings.ts';
 import type { Tenant, TenantDomain } from '../tenants/tenant.ts';
 import type { User } from '../users/user.ts';
 import type { ClientBlueprint, DomainBlueprint, HashBlueprint, TenantBlueprint, UserBlueprint } from './blueprint.ts';
@@ -79,13 +79,6 @@ function tenantPart({ slug, name, type, country, status, ownSettings }: Tenant):
     status: status === 'suspended' ? 'suspended' : undefined,
     settings: Object.keys(settings).length > 0 ? settings : undefined,
   };
-}
-
-/** The mail server's password is sealed for this tenant in this house: of use nowhere else. */
-function withoutSecrets({ smtp, ...settings }: OwnSettings): OwnSettings {
-  if (!smtp) return settings;
-  const { password: _password, ...rest } = smtp;
-  return { ...settings, smtp: rest };
 }
 
 const domainPart = ({ domain, verifiedAt }: TenantDomain): DomainBlueprint =>

@@ -3,11 +3,19 @@ import { canonicalDomain, canonicalEmail } from '../../kernel/canonical.ts';
 import { Failure } from '../../kernel/failure.ts';
 import { LIMITS } from '../../kernel/limits.ts';
 import { canonicalLocale, canonicalTimezone, isWebUrl, plainName } from '../../kernel/text.ts';
+import { captchaSecret } from './captcha-secret.ts';
+import { type Erasable, type Leaf, leavesOf, type Sparse } from './setting-leaves.ts';
+import { color, flag, list, oneOf, type Rule, text, whole } from './setting-rules.ts';
 import { isSealedPassword } from './smtp-password.ts';
+import { readTermsVersions, type TermsVersion } from './terms.ts';
 
 /** What may be a second factor. Backup codes stand in for any of the others, for people who have one. */
 export const FACTOR_KINDS = ['totp', 'webauthn', 'backup_code'] as const;
 export type FactorKind = (typeof FACTOR_KINDS)[number];
+
+/** What may keep robots from registering. */
+export const CAPTCHA_KINDS = ['altcha', 'turnstile', 'hcaptcha', 'off'] as const;
+export type CaptchaKind = (typeof CAPTCHA_KINDS)[number];
 
 /** How a tenant differs from the rest. Durations in seconds. */
 export type TenantSettings = {
@@ -63,7 +71,32 @@ export type TenantSettings = {
     /** How long a browser may be remembered, so that only the password is asked for there; 0: never. */
     rememberDeviceDays: number;
   };
-  registration: { selfService: boolean; dynamicClients: boolean };
+  signIn: {
+    /** Whether who signs in must have proven their e-mail address. */
+    requireVerifiedEmail: boolean;
+  };
+  terms: {
+    /** Whether who signs in must have accepted the version that is in force. */
+    required: boolean;
+    versions: readonly TermsVersion[];
+  };
+  registration: {
+    /** Whether people make their accounts themselves. */
+    selfService: boolean;
+    /** Whether such an account is made only once its e-mail address is proven. */
+    verifyEmail: boolean;
+    /** Domains of the addresses that people may register with, or change theirs to; none: any. */
+    emailDomains: readonly string[];
+    /** What keeps robots from registering: a proof of work (ALTCHA), or a service with a site key and a secret. */
+    captcha: CaptchaKind;
+    captchaSiteKey?: string;
+    /** Sealed under the tenant's key, for exactly this service and site key. Shown to nobody. */
+    captchaSecret?: string;
+    /** Days after which an account goes that somebody made themselves, and whose address was never proven; 0: never. */
+    unverifiedDays: number;
+    /** Whether applications register themselves (RFC 7591). */
+    dynamicClients: boolean;
+  };
   profile: {
     /** Whether people choose and change their user name themselves. */
     ownUsername: boolean;
@@ -105,20 +138,19 @@ export const DEFAULT_SETTINGS: TenantSettings = {
   tokens: { signingAlg: 'RS256', accessTokenSeconds: 900, refreshTokenSeconds: 14 * 86_400, idTokenSeconds: 3_600 },
   sessions: { idleSeconds: 7 * 86_400, absoluteSeconds: 30 * 86_400 },
   mfa: { mode: 'optional', roles: [], allowedFactors: FACTOR_KINDS, rememberDeviceDays: 0 },
-  registration: { selfService: false, dynamicClients: false },
+  signIn: { requireVerifiedEmail: false },
+  terms: { required: true, versions: [] },
+  registration: {
+    selfService: false,
+    verifyEmail: true,
+    emailDomains: [],
+    captcha: 'altcha',
+    unverifiedDays: 7,
+    dynamicClients: false,
+  },
   profile: { ownUsername: false },
   smtp: {},
   claims: { conformIdTokenClaims: true },
-};
-
-/** A list is a value, not a group of settings. */
-type Group<T> =
-  NonNullable<T> extends readonly unknown[] ? never : NonNullable<T> extends object ? NonNullable<T> : never;
-type Sparse<T> = {
-  [Key in keyof T]?: ([Group<T[Key]>] extends [never] ? T[Key] : Sparse<Group<T[Key]>>) | undefined;
-};
-type Erasable<T> = {
-  [Key in keyof T]?: ([Group<T[Key]>] extends [never] ? T[Key] | null : Erasable<Group<T[Key]>>) | undefined;
 };
 
 /** Only what a tenant has set itself: how settings are stored, and written in a file. */
@@ -126,36 +158,6 @@ export type OwnSettings = Sparse<TenantSettings>;
 
 /** A change of settings: a value sets, null goes back to the default, what is left out stays. */
 export type SettingsChange = Erasable<TenantSettings>;
-
-type Leaf<T> = {
-  [Key in keyof T & string]-?: [Group<T[Key]>] extends [never] ? Key : `${Key}.${Leaf<Group<T[Key]>>}`;
-}[keyof T & string];
-
-/** The value as it is stored, or undefined when it is not allowed. */
-type Rule = (value: unknown) => unknown;
-
-const flag: Rule = (value) => (typeof value === 'boolean' ? value : undefined);
-const whole =
-  (min: number, max: number): Rule =>
-  (value) =>
-    Number.isInteger(value) && (value as number) >= min && (value as number) <= max ? value : undefined;
-const text =
-  (read: (value: string) => string | undefined): Rule =>
-  (value) =>
-    typeof value === 'string' ? read(value) : undefined;
-const oneOf =
-  <T>(...values: readonly T[]): Rule =>
-  (value) =>
-    values.includes(value as T) ? value : undefined;
-/** A list without repetitions, each item by the rule. */
-const list =
-  (each: Rule, max: number): Rule =>
-  (value) => {
-    if (!Array.isArray(value) || value.length > max) return undefined;
-    const items = value.map(each);
-    return items.includes(undefined) || new Set(items).size < items.length ? undefined : items;
-  };
-const color = text((value) => (/^#[0-9a-f]{6}$/i.test(value) ? value.toLowerCase() : undefined));
 
 const YEAR = 366 * 86_400;
 /** What mail servers listen on below 1024 (RFC 5321, RFC 8314). */
@@ -197,7 +199,16 @@ const RULES: Record<Leaf<TenantSettings>, Rule> = {
   ),
   'mfa.allowedFactors': list(oneOf(...FACTOR_KINDS), FACTOR_KINDS.length),
   'mfa.rememberDeviceDays': whole(0, 90),
+  'signIn.requireVerifiedEmail': flag,
+  'terms.required': flag,
+  'terms.versions': readTermsVersions,
   'registration.selfService': flag,
+  'registration.verifyEmail': flag,
+  'registration.emailDomains': list(text(canonicalDomain), LIMITS.registrationDomains),
+  'registration.captcha': oneOf(...CAPTCHA_KINDS),
+  'registration.captchaSiteKey': text((value) => (/^[\w.-]{1,100}$/.test(value) ? value : undefined)),
+  'registration.captchaSecret': text((value) => (captchaSecret.isSealed(value) ? value : undefined)),
+  'registration.unverifiedDays': whole(0, 365),
   'registration.dynamicClients': flag,
   'profile.ownUsername': flag,
   'smtp.host': text((value) => canonicalDomain(value) ?? (parseAddress(value) && value)),
@@ -210,20 +221,11 @@ const RULES: Record<Leaf<TenantSettings>, Rule> = {
   'claims.conformIdTokenClaims': flag,
 };
 
-/** What a password for a mail server belongs to. */
-const SMTP_PLACE = ['smtp.host', 'smtp.port', 'smtp.secure', 'smtp.user'];
-
-const isGroup = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-
-/** `{ tokens: { idTokenSeconds: 60 } }` as `tokens.idTokenSeconds` and 60; settings have two levels. */
-function leavesOf(settings: object): [path: string, value: unknown][] {
-  return Object.entries(settings).flatMap(([key, value]) =>
-    isGroup(value)
-      ? Object.entries(value).map(([inner, item]): [string, unknown] => [`${key}.${inner}`, item])
-      : [[key, value] as [string, unknown]],
-  );
-}
+/** What each secret belongs to: it must not be shown to another that somebody puts in its place. */
+const PLACES: Partial<Record<Leaf<TenantSettings>, readonly Leaf<TenantSettings>[]>> = {
+  'smtp.password': ['smtp.host', 'smtp.port', 'smtp.secure', 'smtp.user'],
+  'registration.captchaSecret': ['registration.captcha', 'registration.captchaSiteKey'],
+};
 
 function fromLeaves(leaves: ReadonlyMap<string, unknown>): OwnSettings {
   const settings: Record<string, Record<string, unknown> | unknown> = {};
@@ -260,15 +262,20 @@ export function changeSettings(own: OwnSettings, change: SettingsChange): OwnSet
     if (stored === null) leaves.delete(path);
     else leaves.set(path, stored);
   }
-  // A password is for one server: it must not be shown to another that somebody puts in its place.
-  const isMoved = SMTP_PLACE.some((path) => leaves.get(path) !== before.get(path));
-  if (isMoved && typeof change.smtp?.password !== 'string') leaves.delete('smtp.password');
+  const given = new Map(leavesOf(change));
+  for (const [secret, place] of Object.entries(PLACES)) {
+    const isMoved = place.some((path) => leaves.get(path) !== before.get(path));
+    if (isMoved && typeof given.get(secret) !== 'string') leaves.delete(secret);
+  }
   const changed = fromLeaves(leaves);
   assertConsistent(withDefaults(changed));
   return changed;
 }
 
-function assertConsistent({ password, sessions, mfa, smtp }: TenantSettings): void {
+function assertConsistent({ password, sessions, mfa, smtp, registration }: TenantSettings): void {
+  const { captcha, captchaSiteKey } = registration;
+  if ((captcha === 'turnstile' || captcha === 'hcaptcha') && captchaSiteKey === undefined)
+    throw new Failure('invalid_input', { field: 'settings.registration.captchaSiteKey', problem: 'is needed' });
   if ((smtp.host === undefined) !== (smtp.fromAddress === undefined)) {
     const [field, problem] = smtp.host === undefined ? ['host', 'is needed'] : ['fromAddress', 'is needed'];
     throw new Failure('invalid_input', { field: `settings.smtp.${field}`, problem });

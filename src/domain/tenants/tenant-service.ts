@@ -3,12 +3,12 @@ import { Failure } from '../../kernel/failure.ts';
 import { newId, type TenantId } from '../../kernel/ids.ts';
 import { LIMITS } from '../../kernel/limits.ts';
 import { likePattern, type Page, type PageQuery, pageWindow } from '../../kernel/page.ts';
-import { isPlain, stableJson } from '../../kernel/text.ts';
+import { stableJson } from '../../kernel/text.ts';
 import type { AccessService } from '../access/access-service.ts';
 import type { AuditService } from '../audit/audit-service.ts';
 import type { TenantKeyService } from '../keys/tenant-key-service.ts';
+import { hasSecrets, sealSecrets } from './secret-settings.ts';
 import { changeSettings, type SettingsChange } from './settings.ts';
-import { sealSmtpPassword } from './smtp-password.ts';
 import {
   assertSuspendable,
   assertTypeChange,
@@ -71,17 +71,8 @@ export function createTenantService({ audit, access, tenantKeys }: TenantService
     });
   }
 
-  async function withSealedPassword(call: TenantCall, settings: SettingsChange): Promise<SettingsChange> {
-    const plain = settings.smtp?.password;
-    if (typeof plain !== 'string') return settings;
-    if (plain === '' || plain.length > LIMITS.smtpPasswordChars || !isPlain(plain))
-      throw new Failure('invalid_input', {
-        field: 'settings.smtp.password',
-        problem: 'is empty, too long or not plain',
-      });
-    const key = await tenantKeys.keyFor(call, 'seal');
-    return { ...settings, smtp: { ...settings.smtp, password: sealSmtpPassword(key, call.tenantId, plain) } };
-  }
+  const sealed = async (call: TenantCall, settings: SettingsChange): Promise<SettingsChange> =>
+    hasSecrets(settings) ? sealSecrets(settings, await tenantKeys.keyFor(call, 'seal'), call.tenantId) : settings;
 
   return {
     /**
@@ -175,13 +166,13 @@ export function createTenantService({ audit, access, tenantKeys }: TenantService
       }),
 
     /**
-     * Puts a change over the tenant's settings; null takes one back to the default. The password of a mail server comes
-     * in plain, and is sealed here.
+     * Puts a change over the tenant's settings; null takes one back to the default. Secrets come in plain, and are
+     * sealed here.
      *
      * @throws Failure `tenant_not_found`, `invalid_input`
      */
     async updateSettings(call: TenantCall, settings: SettingsChange): Promise<Tenant> {
-      const stored = await withSealedPassword(call, settings);
+      const stored = await sealed(call, settings);
       return change(call, 'tenant.settings_updated', ({ ownSettings }) => ({
         ownSettings: changeSettings(ownSettings, stored),
       }));

@@ -54,6 +54,11 @@ describe('settings', () => {
     expect(refusalOf({ branding: { logoUrl: 'javascript:alert(1)' } })).to.equal('settings.branding.logoUrl');
     expect(refusalOf({ branding: { displayName: 'A\u202eB' } })).to.equal('settings.branding.displayName');
     expect(refusalOf({ password: { minLength: 7 } })).to.equal('settings.password.minLength');
+    expect(refusalOf({ registration: { emailDomains: ['acme.example', 'ACME.example'] } })).to.equal(
+      'settings.registration.emailDomains',
+    );
+    expect(refusalOf({ registration: { captchaSecret: 'plain' } })).to.equal('settings.registration.captchaSecret');
+    expect(refusalOf({ terms: { versions: [{ version: '1' }] } })).to.equal('settings.terms.versions');
   });
 
   it('do not contradict each other', () => {
@@ -61,5 +66,15 @@ describe('settings', () => {
     expect(refusalOf({ sessions: { idleSeconds: 4_000, absoluteSeconds: 3_000 } })).to.equal(
       'settings.sessions.idleSeconds',
     );
+    expect(refusalOf({ registration: { captcha: 'turnstile' } })).to.equal('settings.registration.captchaSiteKey');
+  });
+
+  it('forget a secret when what it belongs to becomes another', () => {
+    const captchaSecret = `sealed:${'x'.repeat(50)}`;
+    const own = changeSettings({}, { registration: { captcha: 'turnstile', captchaSiteKey: 'one', captchaSecret } });
+    expect(own.registration).to.include({ captchaSecret });
+    expect(changeSettings(own, { registration: { selfService: true } }).registration).to.include({ captchaSecret });
+    for (const moved of [{ captchaSiteKey: 'two' }, { captcha: 'hcaptcha' as const }])
+      expect(changeSettings(own, { registration: moved }).registration).not.to.have.property('captchaSecret');
   });
 });
