@@ -2,8 +2,9 @@ import type { Core } from './core.ts';
 import type { SessionSweep } from './domain/sessions/session-sweep-service.ts';
 import type { House } from './house.ts';
 import { createExpiry } from './jobs/expiry.ts';
-import { createJobs, houseJobs } from './jobs/jobs.ts';
+import { createJobs, houseJobs, type Job } from './jobs/jobs.ts';
 import { createOutbox, Undeliverable } from './jobs/outbox.ts';
+import type { TenantCall } from './kernel/call.ts';
 import type { TenantId } from './kernel/ids.ts';
 import { LIMITS } from './kernel/limits.ts';
 import type { OwedLogout } from './oidc/logout-delivery.ts';
@@ -11,6 +12,10 @@ import type { OwedLogout } from './oidc/logout-delivery.ts';
 /** What a node does beside answering: sweeps what is dead, turns keys that are due, delivers what must leave the house. */
 export function createBackground(house: House, core: Core) {
   const { db, log, databaseUrl, services, changes, post } = house;
+  const callIn = (name: string, { tenantId }: { tenantId: string }): TenantCall => ({
+    ...house.operator(name),
+    tenantId: tenantId as TenantId,
+  });
   const outbox = createOutbox({
     db,
     log,
@@ -27,8 +32,8 @@ export function createBackground(house: House, core: Core) {
           signal,
         ),
       mail: post.deliver,
-      recovery: (row) =>
-        services.recovery.carryOut({ ...house.operator('recovery'), tenantId: row.tenantId as TenantId }, row),
+      recovery: (row) => services.recovery.carryOut(callIn('recovery', row), row),
+      registration: (row) => services.registration.carryOut(callIn('registration', row), row),
     },
     // One hand for a relying party: while it does not answer, the tenant's other one serves the others.
     hands: {
@@ -43,7 +48,7 @@ export function createBackground(house: House, core: Core) {
     deadlineSeconds: 120,
     run: async () => void (await services.signingKeys.advanceDue(house.operator('signing-keys'))),
   };
-  const jobs = createJobs({ address: databaseUrl, log, jobs: [...houseJobs(expiry), rotation] });
+  const jobs = createJobs({ address: databaseUrl, log, jobs: [...houseJobs(expiry), rotation, unprovenJob(house)] });
 
   return {
     start(): void {
@@ -52,6 +57,21 @@ export function createBackground(house: House, core: Core) {
     },
     async stop(): Promise<void> {
       await Promise.all([outbox.stop(), jobs.stop()]);
+    },
+  };
+}
+
+/** What nobody has proven in its time: letters, answered challenges, and accounts that people made and never used. */
+function unprovenJob({ services, operator }: House): Job {
+  const { emailTokens, captcha, registration } = services;
+  return {
+    name: 'unproven',
+    cron: '23 * * * *',
+    deadlineSeconds: 600,
+    async run() {
+      await emailTokens.removeDead(operator('unproven'));
+      await captcha.removeDead(operator('unproven'));
+      await registration.removeUnproven(operator('unproven'));
     },
   };
 }

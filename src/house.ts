@@ -10,6 +10,7 @@ import { createSocketEgress } from './http/egress-socket.ts';
 import { createMetrics, type Metrics } from './http/metrics.ts';
 import type { OperatorCall } from './kernel/call.ts';
 import type { TenantId } from './kernel/ids.ts';
+import { LIMITS } from './kernel/limits.ts';
 import type { Log } from './kernel/log.ts';
 import { createLetterWriter } from './mail/letter-writer.ts';
 import { createMailSender, ehloName } from './mail/mail-sender.ts';
@@ -61,6 +62,11 @@ export async function openHouse({ config, log, databaseUrl }: HouseOptions): Pro
       config: { ...config, masterKeys: masterKeys(config) },
       counters,
       fetchText: async (url, { timeoutMs, bodyBytes }) => (await egress.fetch(url, { timeoutMs, bodyBytes })).text(),
+      postForm: async (url, form) => {
+        const body = new URLSearchParams(form);
+        return (await egress.fetch(url, { method: 'POST', body, bodyBytes: LIMITS.captchaAnswerBytes })).text();
+      },
+      directory: () => directory,
       onHash: () => {
         hashes += 1;
       },

@@ -14,7 +14,7 @@ import { createRememberedDeviceService } from './factors/remembered-device-servi
 import { createGrantService } from './grants/grant-service.ts';
 import { createIdempotencyService } from './idempotency/idempotency-service.ts';
 import { createSigningKeyService } from './keys/signing-key-service.ts';
-import { createTenantKeyService, type TenantKeyService } from './keys/tenant-key-service.ts';
+import { createTenantKeyService } from './keys/tenant-key-service.ts';
 import { createLetterService } from './mail/letter-service.ts';
 import { createMembershipService } from './nodes/membership-service.ts';
 import { createNodeService } from './nodes/node-service.ts';
@@ -23,19 +23,17 @@ import { createCommonPasswords } from './passwords/common-passwords.ts';
 import { createHasher, type HashRun } from './passwords/hash.ts';
 import { createPasswordService } from './passwords/password-service.ts';
 import { createPasswordTransfer } from './passwords/password-transfer.ts';
-import { createEmailChangeService, type EmailChangeDeps } from './recovery/email-change-service.ts';
-import { createEmailTokenService } from './recovery/email-token-service.ts';
-import { createRecoveryService, type RecoveryDeps } from './recovery/recovery-service.ts';
-import { createRecoveryThrottle } from './recovery/recovery-throttle.ts';
-import { createVerificationService, type VerificationDeps } from './recovery/verification-service.ts';
+import { createProofsByLetter } from './proofs-by-letter.ts';
+import type { PostForm } from './registration/captcha-service.ts';
 import { createLogoutDeliveries } from './sessions/logout-delivery-service.ts';
 import { createSessionService } from './sessions/session-service.ts';
 import { createSessionSweep } from './sessions/session-sweep-service.ts';
 import { createDeviceCookies } from './sign-in/device-cookie.ts';
 import type { SignInEnd } from './sign-in/progress.ts';
 import { createSignIn } from './sign-in/sign-in-service.ts';
-import { createThrottle, type Throttle } from './sign-in/throttle.ts';
+import { createThrottle } from './sign-in/throttle.ts';
 import type { Tokens } from './sign-in/tokens.ts';
+import type { TenantDirectory } from './tenants/tenant-directory.ts';
 import { createTenantService } from './tenants/tenant-service.ts';
 import { createUserService } from './users/user-service.ts';
 
@@ -53,10 +51,13 @@ export type ServiceDeps = {
   /** A small pool for the counters of refused attempts. */
   counters: Knex;
   fetchText: FetchText;
+  postForm: PostForm;
   onHash(run: HashRun): void;
   onSignIn(end: SignInEnd): void;
   validateMetadata: ValidateMetadata;
   platformTenant(call: OperatorCall): Promise<TenantId>;
+  /** What nodes know of their tenants; it is made from these rooms, so it is there when somebody asks. */
+  directory(): Pick<TenantDirectory, 'byId' | 'bySlug'>;
 };
 
 /** Builds every room, in the order in which they need each other. */
@@ -83,6 +84,14 @@ export function createServices(deps: ServiceDeps) {
   const passkeys = createPasskeyService({ keys: tenantKeys, factors, letters, audit });
   const codeThrottle = createCodeThrottle({ counters });
   const challenges = createChallengeService({ factors, passkeys, throttle: codeThrottle, audit });
+  const byLetter = createProofsByLetter({
+    ...{ letters, passwords, sessions, users, factors, devices, audit, counters },
+    ...{ keys: tenantKeys, signInThrottle: throttle, platformTenant, postForm: deps.postForm },
+    directory: {
+      byId: (call, id) => deps.directory().byId(call, id),
+      bySlug: (call, slug) => deps.directory().bySlug(call, slug),
+    },
+  });
   const signIn = createSignIn({
     factors,
     passkeys,
@@ -95,19 +104,6 @@ export function createServices(deps: ServiceDeps) {
     platformTenant,
     onEnd: onSignIn,
   });
-  const forgotten = createRecoveryRooms({
-    letters,
-    passwords,
-    sessions,
-    users,
-    factors,
-    devices,
-    throttle,
-    tenantKeys,
-    audit,
-    counters,
-    platformTenant,
-  });
   const people = { access, tenants, sessions, passwords, users, apis, clients, letters };
   const rememberedDevices = createRememberedDeviceService({ devices, audit });
   const ways = { factors, passkeys, challenges, signIn, rememberedDevices };
@@ -115,7 +111,7 @@ export function createServices(deps: ServiceDeps) {
   const idempotency = createIdempotencyService({ keys: tenantKeys, platformTenant });
   const ends = { sessionSweep: createSessionSweep({ audit }), logoutDeliveries: createLogoutDeliveries({ audit }) };
   const ground = { audit, tenantKeys, signingKeys, idempotency, grants };
-  const rooms = { ...ground, ...ends, ...tree, ...people, ...ways, ...forgotten };
+  const rooms = { ...ground, ...ends, ...tree, ...people, ...ways, ...byLetter };
   return { ...rooms, blueprint: createBlueprintService({ ...rooms, passwordTransfer: createPasswordTransfer() }) };
 }
 
@@ -127,22 +123,6 @@ function hasherOf(config: ServiceSettings, onRun: ServiceDeps['onHash']) {
     previousPeppers: config.PASSWORD_PEPPERS_PREVIOUS.flatMap((pepper) => keyOf(pepper) ?? []),
     onRun,
   });
-}
-
-type RecoveryNeeds = Omit<
-  RecoveryDeps & VerificationDeps & EmailChangeDeps,
-  'tokens' | 'throttle' | 'signInThrottle' | 'keys'
-> & { throttle: Throttle; tenantKeys: TenantKeyService; counters: Knex };
-
-/** What is proven by letter: that a forgotten password may be replaced, that an address is the user's. */
-function createRecoveryRooms({ throttle: signInThrottle, tenantKeys: keys, counters, ...rooms }: RecoveryNeeds) {
-  const own = { tokens: createEmailTokenService({ keys }), throttle: createRecoveryThrottle({ counters }) };
-  return {
-    emailTokens: own.tokens,
-    recovery: createRecoveryService({ ...rooms, ...own, keys, signInThrottle }),
-    verification: createVerificationService({ ...rooms, ...own }),
-    emailChange: createEmailChangeService({ ...rooms, ...own }),
-  };
 }
 
 const keyOf = (text: string | undefined) => (text === undefined ? undefined : Buffer.from(text, 'base64url'));

@@ -60,6 +60,11 @@ export const FAILURES = {
   device_not_found: 'There is no such device.',
   delivery_not_found: 'There is no such delivery.',
   token_invalid: 'The link or code is not valid, or not any more.',
+  email_unverified: 'The e-mail address must be confirmed first, by the letter that was sent there.',
+  terms_required: 'The terms of use must be accepted first, on the sign-in page.',
+  // Registration
+  registration_closed: 'People cannot register here themselves.',
+  captcha_failed: 'The proof that no robot asks is wrong, too old or was used before.',
   // Access
   role_not_found: 'There is no such role.',
   role_taken: 'There is already a role of this name.',

@@ -68,6 +68,11 @@ export const PROOFS: Record<string, Proof> = {
   emailCodeTries: sizes('domain/recovery/email-token-service.ts'),
   emailCodesOfBrowser: file('domain/recovery/recovery-reset.test.ts', 'the last three letters'),
   emailTokenChars: sizes('domain/recovery/email-token-service.ts'),
+  captchaAnswerBytes: sizes('house.ts'),
+  captchaChars: file('domain/registration/captcha-service.test.ts', 'anything of it was changed or made up'),
+  captchaSeconds: file('domain/registration/captcha-service.test.ts', 'its own time only'),
+  unprovenRegistrationsOfAddress: file('domain/registration/registration-rules.test.ts', 'lets fewer through'),
+  unprovenRegistrationsOfTenant: file('domain/registration/registration-rules.test.ts', 'lets a tenant’s robots'),
   captchaSecretChars: sizes('domain/tenants/captcha-secret.ts'),
   registrationDomains: {
     upTo: (n) => settings({ registration: { emailDomains: many(n, (at) => `d${at}.example`) } }),

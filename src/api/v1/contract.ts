@@ -193,6 +193,11 @@ const FAILURES_OF_V1: Record<FailureCode, Dress> = {
   device_not_found: plain(404, 'DEVICE_NOT_FOUND'),
   delivery_not_found: plain(404, 'DELIVERY_NOT_FOUND'),
   token_invalid: plain(401, 'TOKEN_INVALID'),
+  email_unverified: plain(403, 'EMAIL_UNVERIFIED'),
+  terms_required: plain(403, 'TERMS_REQUIRED'),
+
+  registration_closed: plain(403, 'REGISTRATION_CLOSED'),
+  captcha_failed: plain(422, 'CAPTCHA_FAILED'),
 
   role_not_found: plain(404, 'ROLE_NOT_FOUND'),
   role_taken: plain(409, 'ROLE_DUPLICATE'),

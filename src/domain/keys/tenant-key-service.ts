@@ -20,6 +20,7 @@ export type KeyPurpose =
   | 'backup-code'
   | 'email-code'
   | 'ceremony'
+  | 'captcha'
   | 'cursor'
   | 'idempotency';
 

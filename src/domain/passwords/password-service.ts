@@ -5,7 +5,7 @@ import type { AuditService } from '../audit/audit-service.ts';
 import type { LetterService } from '../mail/letter-service.ts';
 import type { SessionService } from '../sessions/session-service.ts';
 import type { Throttle } from '../sign-in/throttle.ts';
-import { withDefaults } from '../tenants/settings.ts';
+import { type TenantSettings, withDefaults } from '../tenants/settings.ts';
 import type { BreachCheck } from './breach-check.ts';
 import type { CommonPasswords } from './common-passwords.ts';
 import { recogniseHash } from './foreign-hash.ts';
@@ -149,6 +149,25 @@ export function createPasswordService({
 
   return {
     prepare,
+
+    /**
+     * The same for somebody who is no user yet: nobody is looked up, so the work does not tell whether there is one.
+     *
+     * @param tenant whose rules they are
+     * @throws Failure what `prepare` throws, but `user_not_found`
+     */
+    async prepareNew(
+      call: TenantCall,
+      { userId, email }: { userId: UserId; email: string },
+      password: string,
+      tenant: { slug: string; name: string; settings: TenantSettings },
+    ): Promise<ReadyPassword> {
+      const { slug: tenantSlug, name: tenantName, settings } = tenant;
+      const whose = { tenantSlug, tenantName, settings, email, username: null, active: true, current: undefined };
+      await assertAllowed(call, userId, whose, password, false);
+      return { userId, stored: await hasher.hash(password) };
+    },
+
     prove: async (call: TenantCall, userId: UserId, given: GivenPassword): Promise<void> => {
       await prove(call, userId, given);
     },

@@ -9,7 +9,9 @@ import type { FactorService } from '../factors/factor-service.ts';
 import { shownName } from '../mail/letter.ts';
 import type { LetterOptions, LetterService } from '../mail/letter-service.ts';
 import type { PasswordService } from '../passwords/password-service.ts';
+import { assertDomain } from '../registration/registration.ts';
 import type { SessionService } from '../sessions/session-service.ts';
+import type { TenantDirectory } from '../tenants/tenant-directory.ts';
 import { checkedEmail, type User } from '../users/user.ts';
 import type { UserService } from '../users/user-service.ts';
 import { type EmailToken, holderHash } from './email-token.ts';
@@ -26,6 +28,7 @@ export type EmailChangeDeps = {
   sessions: Pick<SessionService, 'proofOf' | 'endAll'>;
   throttle: Pick<RecoveryThrottle, 'takeRequest' | 'takeTry'>;
   audit: Pick<AuditService, 'record'>;
+  directory: Pick<TenantDirectory, 'byId'>;
 };
 
 /** A signed-in person, in one of their sessions. */
@@ -47,7 +50,7 @@ const holderOf = ({ sessionUid }: InSession) => `session:${sessionUid}`;
  * somebody takes the new one.
  */
 export function createEmailChangeService(deps: EmailChangeDeps) {
-  const { tokens, letters, users, passwords, factors, sessions, throttle, audit } = deps;
+  const { tokens, letters, users, passwords, factors, sessions, throttle, audit, directory } = deps;
 
   /** @throws Failure `reauthentication_required`, and what `passwords.prove` throws */
   async function admit(call: TenantCall, { userId, sessionUid }: InSession, wish: EmailWish): Promise<void> {
@@ -111,10 +114,13 @@ export function createEmailChangeService(deps: EmailChangeDeps) {
      * where somebody has the address; then its owner hears of it instead.
      *
      * @throws Failure `reauthentication_required` where the login is older than ten minutes and no password is given, or
-     *   lacks a factor that the person has; `invalid_credentials` for a wrong one; `rate_limited`; `invalid_input`
+     *   lacks a factor that the person has; `invalid_credentials` for a wrong one; `rate_limited`; `invalid_input`, also for an
+     *   address of a domain that cannot be used here
      */
     async ask(call: TenantCall, by: InSession, wish: EmailWish): Promise<void> {
       const { email, emailCanonical } = checkedEmail(wish.email);
+      const tenant = await directory.byId(call, call.tenantId);
+      assertDomain(emailCanonical, tenant?.settings.registration.emailDomains ?? []);
       await admit(call, by, wish);
       const user = await users.get(call, by.userId);
       if (user.email === email) throw new Failure('invalid_input', { field: 'email', problem: 'is the present one' });

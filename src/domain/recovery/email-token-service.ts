@@ -79,6 +79,12 @@ export function createEmailTokenService({ keys }: { keys: Pick<TenantKeyService,
     takeTry: (tx: TenantCall, id: EmailTokenId): Promise<boolean> => store.takeTry(tx, id, LIMITS.emailCodeTries),
     giveTryBack: store.giveTryBack,
 
+    /** What a browser last asked for about an address, whether it can still be used or not. */
+    findLatest: (
+      tx: TenantCall,
+      { holder, ...about }: { purpose: EmailPurpose; holder: Buffer; emailCanonical: string },
+    ) => store.findLatest(tx, { ...about, holder }),
+
     /** Uses a token up, in the transaction of what it opens; undefined for one that is not alive any more. */
     consume: store.consume,
 

@@ -126,6 +126,19 @@ export async function takeTry({ db, tenantId }: TenantCall, id: EmailTokenId, mo
   return taken === 1;
 }
 
+/** What was last put down under a purpose by a browser about an address, alive or void. */
+export async function findLatest(
+  { db, tenantId, now }: TenantCall,
+  { purpose, holder, emailCanonical }: { purpose: EmailPurpose; holder: Buffer; emailCanonical: string },
+): Promise<{ id: EmailTokenId; email: string; sealed: Buffer } | undefined> {
+  return db('email_tokens')
+    .where({ tenant_id: tenantId, holder, purpose, email_canonical: emailCanonical })
+    .andWhere('expires_at', '>', now)
+    .whereNotNull('sealed')
+    .orderBy('id', 'desc')
+    .first('id', 'email', 'sealed');
+}
+
 /** Gives a try back whose code was right. */
 export async function giveTryBack({ db, tenantId }: TenantCall, id: EmailTokenId): Promise<void> {
   await db('email_tokens').where({ tenant_id: tenantId, id }).where('tries', '>', 0).decrement('tries', 1);

@@ -1,7 +1,7 @@
 import type { Knex } from 'knex';
 import { RateLimiterPostgres, RateLimiterRes } from 'rate-limiter-flexible';
 import { networkOf } from '../../kernel/address.ts';
-import type { OperatorCall } from '../../kernel/call.ts';
+import type { OperatorCall, TenantCall } from '../../kernel/call.ts';
 import { Failure } from '../../kernel/failure.ts';
 import { LIMITS } from '../../kernel/limits.ts';
 import { sha256 } from '../../kernel/secret.ts';
@@ -30,6 +30,8 @@ export function createRecoveryThrottle({ counters }: { counters: Knex }) {
   const kinds: readonly LetterKind[] = ['recovery', 'registration', 'verification', 'email-change'];
   const byName = perKind(kinds, (kind) => limiter(kind, LIMITS.recoveriesOfEmail));
   const byAddress = perKind(kinds, (kind) => limiter(`${kind}-address`, LIMITS.recoveriesOfAddress));
+  const unprovenByAddress = limiter('registration-unproven', LIMITS.unprovenRegistrationsOfAddress);
+  const unprovenByTenant = limiter('registration-unproven-tenant', LIMITS.unprovenRegistrationsOfTenant);
   const triesByAddress = limiter('recovery-tries', LIMITS.recoveryTriesOfAddress);
 
   async function take(one: RateLimiterPostgres, key: string): Promise<void> {
@@ -43,6 +45,10 @@ export function createRecoveryThrottle({ counters }: { counters: Knex }) {
   }
   const addressOf = ({ origin }: OperatorCall) => (origin ? networkOf(origin.ip) : undefined);
 
+  async function takeNames(kind: LetterKind, ...names: string[]): Promise<void> {
+    for (const name of names) await take(byName[kind], name);
+  }
+
   return {
     /**
      * Counts a letter that was asked for, for the caller's address and for who is to get it. Each kind of letter has
@@ -53,7 +59,17 @@ export function createRecoveryThrottle({ counters }: { counters: Knex }) {
     async takeRequest(call: OperatorCall, kind: LetterKind, ...names: string[]): Promise<void> {
       const address = addressOf(call);
       if (address !== undefined) await take(byAddress[kind], address);
-      for (const name of names) await take(byName[kind], name);
+      await takeNames(kind, ...names);
+    },
+
+    /** The same without the caller's address, where that was counted before. @throws Failure `rate_limited` */
+    takeNames,
+
+    /** Counts a registration by somebody who may be a robot: few for one network and one tenant. @throws Failure `rate_limited` */
+    async takeUnproven(call: TenantCall): Promise<void> {
+      const address = addressOf(call);
+      if (address !== undefined) await take(unprovenByAddress, address);
+      await take(unprovenByTenant, call.tenantId);
     },
 
     /** Counts a code that was tried. @throws Failure `rate_limited` */

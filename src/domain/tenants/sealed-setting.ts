@@ -15,7 +15,7 @@ export function sealedSetting(name: string, max: number) {
   const place = (tenantId: string) => `${tenantId}/tenants/settings/${name}`;
   return {
     /** Whether a text is one as it is stored, so that a plain one never is. */
-    isSealed: (text: string): boolean => text.length <= max * 4 && /^sealed:[\w-]{40,}$/.test(text),
+    isSealed: (text: string): boolean => text.length <= max * 4 && /^sealed:[\w-]{39,}$/.test(text),
 
     /** @throws Failure `invalid_input` for what is empty, too long or not plain */
     seal(key: Buffer, tenantId: string, plain: string): string {

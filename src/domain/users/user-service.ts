@@ -36,6 +36,8 @@ export type UserServiceDeps = {
 
 /** A user to be made, with what belongs to other rooms. */
 export type FullUserDraft = UserDraft & {
+  /** Where it was told to somebody before. */
+  id?: UserId | undefined;
   password?: string | undefined;
   /** Whether the password is good for one sign-in only. */
   mustChangePassword?: boolean | undefined;
@@ -99,12 +101,12 @@ export function createUserService({ audit, access, sessions, passwords, letters 
      */
     async create(
       call: TenantCall,
-      { password, mustChangePassword = false, roles, ...draft }: FullUserDraft,
+      { id = newId<UserId>(), password, mustChangePassword = false, roles, ...draft }: FullUserDraft,
     ): Promise<User> {
       const values = checkedUser(draft);
       return orTaken(() =>
         inTransaction(call, async (tx) => {
-          const [made] = await store.insert(tx, [{ ...values, tenantId: tx.tenantId, id: newId<UserId>() }]);
+          const [made] = await store.insert(tx, [{ ...values, tenantId: tx.tenantId, id }]);
           const { user } = made!;
           await audit.record(tx, 'user.created', target(user.id));
           if (password !== undefined) await passwords.set(tx, user.id, password, { mustChange: mustChangePassword });

@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import type { Letter } from '../../../src/domain/mail/letter.ts';
 import type { HashRun } from '../../../src/domain/passwords/hash.ts';
+import type { PostForm } from '../../../src/domain/registration/captcha-service.ts';
 import { createServices } from '../../../src/domain/services.ts';
 import type { SettingsChange } from '../../../src/domain/tenants/settings.ts';
+import { createTenantDirectory } from '../../../src/domain/tenants/tenant-directory.ts';
 import { inTransaction, type OperatorCall, type TenantCall } from '../../../src/kernel/call.ts';
 import { Failure } from '../../../src/kernel/failure.ts';
 import { newId, type TenantId, type UserId } from '../../../src/kernel/ids.ts';
@@ -18,16 +20,19 @@ export const PASSWORD = 'correct horse battery staple';
 export const HOLDER = 'what only this browser has';
 export const NEXT = 'seven quiet rivers at dawn';
 
+const NOBODY = () => Promise.reject(new Error('nobody is asked'));
 const masterKeys = [randomBytes(32)];
 
 /** Every room, joined as a node joins them, with cheap hashes. `runs` tells which hashes were computed. */
-export function aHouse() {
+export function aHouse({ postForm = NOBODY as PostForm } = {}) {
   const runs: HashRun[] = [];
   let platform: Promise<TenantId> | undefined;
   const services = createServices({
     config: { masterKeys, ARGON2_MEMORY_KIB: 8_192, ARGON2_PASSES: 1, PASSWORD_PEPPERS_PREVIOUS: [] },
     counters: counters(),
     fetchText: () => Promise.reject(new Error('nobody is asked')),
+    postForm,
+    directory: () => directory,
     onHash: (run) => runs.push(run),
     onSignIn: () => {},
     validateMetadata: async () => {},
@@ -36,6 +41,8 @@ export function aHouse() {
       return platform;
     },
   });
+
+  const directory = createTenantDirectory(services);
 
   async function aTenant(settings?: SettingsChange): Promise<TenantCall> {
     const call = { ...stranger(), actor: { kind: 'system', name: 'test' } } as const;
@@ -55,7 +62,8 @@ export function aHouse() {
   async function lettersOf(call: TenantCall): Promise<Letter[]> {
     for (const { kind, id, payload, createdAt, deliveredAt } of await outboxOf(call)) {
       if (kind === 'mail' || deliveredAt !== null) continue;
-      await services.recovery.carryOut(call, { id, payload, createdAt });
+      const room = kind === 'recovery' ? services.recovery : services.registration;
+      await room.carryOut(call, { id, payload, createdAt });
       await inTransaction(call, ({ db, tenantId }) =>
         db('outbox').where({ tenant_id: tenantId, id }).update({ delivered_at: call.now }),
       );
@@ -80,7 +88,7 @@ export function aHouse() {
     return { call, ann, ...(await letter(call)) };
   }
 
-  return { ...services, runs, aTenant, aUser, lettersOf, letter, asked };
+  return { ...services, runs, aTenant, aUser, lettersOf, letter, asked, forgetTenants: () => directory.forget() };
 }
 
 export type House = ReturnType<typeof aHouse>;
