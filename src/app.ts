@@ -22,10 +22,12 @@ import { createRenderer } from './http/render.ts';
 import { createRequestLog, type RequestFacts } from './http/request-log.ts';
 import { createSecurityHeaders } from './http/security-headers.ts';
 import { createTexts } from './http/texts.ts';
+import { confirmEmailPages } from './interactions/confirm-email.ts';
 import { createCorePages } from './interactions/core-pages.ts';
 import { type ErrandTools, errandRoutes } from './interactions/errand.ts';
 import { createPage, languageOf } from './interactions/page.ts';
 import { recoveryPages } from './interactions/recovery.ts';
+import { registerPages } from './interactions/register.ts';
 import { interactionRoutes } from './interactions/routes.ts';
 import { networks } from './kernel/address.ts';
 import type { TenantCall } from './kernel/call.ts';
@@ -72,9 +74,13 @@ export function createApp(house: House, options: AppOptions = {}) {
   app.use(mountContracts(contracts, { ...operationNeeds(house, core), onBug: options.onBug }));
   // /t/:tenant/… and /: our pages, then the certified core
   const { signIn, sessions, challenges, passkeys } = services;
-  const pageTools = { page, callOf: (ctx: Koa.Context) => visitorCall(house, ctx) };
+  const pageTools: ErrandTools = {
+    page,
+    callOf: (ctx) => visitorCall(house, ctx),
+    readerOf: (ctx) => ({ languages: [languageOf(ctx, texts).code], base: (ctx.state['issuer'] as Issuer).url }),
+  };
   const ownPages = compose([
-    errandPages(house, { ...pageTools, languageOf: (ctx) => languageOf(ctx, texts).code }),
+    errandPages(house, pageTools),
     // …/interaction/…
     interactionRoutes({ ...pageTools, signIn, sessions, challenges, passkeys }),
     // …/account…
@@ -139,10 +145,15 @@ function devMailbox({ config, services, post, operator }: House, assets: Assets)
   });
 }
 
-/** Our pages for who is not signing in: a forgotten password. */
+/** Our pages for who does something else than signing in: a forgotten password, a new account, the link of a letter. */
 function errandPages({ services }: House, tools: ErrandTools): Koa.Middleware {
-  const { recovery } = services;
-  return errandRoutes({ ...recoveryPages({ ...tools, recovery }) }, tools);
+  const { recovery, registration, enrolment, captcha, signIn, verification, emailChange } = services;
+  const pages = {
+    ...recoveryPages({ ...tools, recovery }),
+    ...registerPages({ ...tools, registration, enrolment, captcha, signIn }),
+    ...confirmEmailPages({ ...tools, verification, emailChange }),
+  };
+  return errandRoutes(pages, tools);
 }
 
 /** What a request of a person on our pages may do: read and write in the tenant of its issuer, as nobody yet. */

@@ -35,6 +35,7 @@ export function createCore(house: House, pages: CorePages) {
     sessions: services.sessions,
     secondFactorOf: (tenant, userId, cookie) =>
       services.signIn.secondFactorOf(callOf(tenant), userId, tenant.settings.mfa, cookie),
+    dutiesOf: (tenant, userId) => services.signIn.dutiesOf(callOf(tenant), userId, tenant.settings),
     refreshGrace: config.REFRESH_REUSE_GRACE,
     egress: egress.fetch as typeof fetch,
     certificateOf: createCertificateReader(config.TRUSTED_PROXIES),

@@ -26,7 +26,7 @@ for (const file of [...pages, ...parts]) {
       expect(text).not.to.match(/=\s*<%[=-]/);
     });
 
-    it('has no script but the one of passkeys, no style of its own and no address that runs code', () => {
+    it('has no script but the one that a page may ask for, no style of its own and no address that runs code', () => {
       const own = file === 'parts/document.ejs' ? '<script src="<%= page.script %>" defer></script>' : '';
       expect(text).to.include(own);
       expect(text.replace(own, '')).not.to.match(/<script|<style|\sstyle\s*=|\son[a-z]+\s*=|javascript:/i);
@@ -59,7 +59,7 @@ describe('the views', () => {
   it('use every text there is', () => {
     const source = [...pages, ...parts].map(textOf).join('\n') + readFileSync('src/http/render.ts', 'utf8');
     const composed =
-      /^(scope|claim|problem|error\.\w+|device_done|new_password|language|factor\.(totp|backup_code|webauthn)|enrol_totp|enrol_passkey|letter_sent|done|dead_link|self\.(note|confirm\.\w+|password\.rule|\w+(?=\.(name|about|totp|webauthn)$)))\./;
+      /^(scope|claim|problem|error\.\w+|device_done|new_password|language|factor\.(totp|backup_code|webauthn)|enrol_totp|enrol_passkey|letter_sent|done|dead_link|confirm_email|self\.(note|confirm\.\w+|password\.rule|\w+(?=\.(name|about|totp|webauthn)$)))\./;
     expect(english.filter((key) => !source.includes(`'${key}'`) && !composed.test(key))).to.deep.equal([]);
   });
 

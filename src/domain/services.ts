@@ -6,6 +6,7 @@ import { createApiService } from './apis/api-service.ts';
 import { createAuditService } from './audit/audit-service.ts';
 import { createBlueprintService } from './blueprint/blueprint-service.ts';
 import { createClientService, type ValidateMetadata } from './clients/client-service.ts';
+import { createDutyService } from './duties/duty-service.ts';
 import { createChallengeService } from './factors/challenge-service.ts';
 import { createCodeThrottle } from './factors/code-throttle.ts';
 import { createFactorService } from './factors/factor-service.ts';
@@ -92,16 +93,11 @@ export function createServices(deps: ServiceDeps) {
       bySlug: (call, slug) => deps.directory().bySlug(call, slug),
     },
   });
+  const duties = createDutyService({ audit });
   const signIn = createSignIn({
-    factors,
-    passkeys,
-    challenges,
-    passwords,
-    throttle,
-    devices,
+    ...{ factors, passkeys, challenges, passwords, throttle, devices, duties, audit, platformTenant },
+    verification: byLetter.verification,
     keys: tenantKeys,
-    audit,
-    platformTenant,
     onEnd: onSignIn,
   });
   const people = { access, tenants, sessions, passwords, users, apis, clients, letters };
@@ -110,7 +106,7 @@ export function createServices(deps: ServiceDeps) {
   const grants = createGrantService({ audit });
   const idempotency = createIdempotencyService({ keys: tenantKeys, platformTenant });
   const ends = { sessionSweep: createSessionSweep({ audit }), logoutDeliveries: createLogoutDeliveries({ audit }) };
-  const ground = { audit, tenantKeys, signingKeys, idempotency, grants };
+  const ground = { audit, tenantKeys, signingKeys, idempotency, grants, duties };
   const rooms = { ...ground, ...ends, ...tree, ...people, ...ways, ...byLetter };
   return { ...rooms, blueprint: createBlueprintService({ ...rooms, passwordTransfer: createPasswordTransfer() }) };
 }

@@ -11,13 +11,20 @@ export type WayBack = {
 /** What was sent by letter, and what its link or code is good for. */
 export type LetterMatter = 'recovery' | 'registration' | 'verify_email';
 
+/** What keeps robots from a form: a challenge of proof of work, or the widget of a service. */
+export type ShownCaptcha = {
+  kind: 'altcha' | 'turnstile' | 'hcaptcha';
+  challenge?: object | undefined;
+  siteKey?: string | undefined;
+};
+
 /** Pages of people who are not signed in and do something else than signing in, and those that lead to letters. */
 export type ErrandPages = {
   /** A forgotten password. Sends `identifier`. */
   recovery: Form & { identifier: string; back?: WayBack | undefined };
   /**
-   * A letter is on its way. Sends `code` and `action`: `verify`, `resend`, and where they are offered `continue` (the
-   * link was opened) and `cancel`. `kept` is sent back as it is.
+   * A letter is on its way. Sends `code` and `action`: `verify`, `resend`, and where they are offered `opened` (the link)
+   * and `cancel`. `kept` is sent back as it is.
    */
   'letter-sent': Form & {
     matter: LetterMatter;
@@ -32,8 +39,41 @@ export type ErrandPages = {
     cancellable?: boolean | undefined;
     back?: WayBack | undefined;
   };
+  /**
+   * A new account. Sends `first_name`, `last_name`, `email`, `password`, `password_confirmation`, and the answer to the
+   * CAPTCHA: `captcha`, or the name that its service gives it.
+   */
+  register: Form & {
+    typed: { email: string; firstName: string; lastName: string };
+    /** Characters. */
+    minLength: number;
+    captcha?: ShownCaptcha | undefined;
+    back?: WayBack | undefined;
+    /** For whoever has an account and no sign-in to go back to. */
+    forgotUrl?: string | undefined;
+  };
   /** It is done. `back` leads on; without it, the person goes back to where they came from by themselves. */
   done: { what: DoneWhat; back?: WayBack | undefined; signInUrl?: string | undefined };
+  /** Terms of use that are to be accepted. Sends `version`, `language` and `action`: `accept`, `cancel`. */
+  terms: Form & {
+    account: { name: string; identifier: string };
+    version: string;
+    /** In which they are (BCP 47). */
+    language: string;
+    url?: string | undefined;
+    /** Plain, line by line. */
+    text?: string | undefined;
+    cancellable?: boolean | undefined;
+  };
+  /**
+   * The link of a letter was opened. Sends `token`, and `password` where it is asked for. `address` is what it proves.
+   */
+  'confirm-email': Form & {
+    matter: Exclude<LetterMatter, 'recovery'> | 'change_email';
+    address: string;
+    token: string;
+    needsPassword?: boolean | undefined;
+  };
   /** A link of a letter that is no use any more. */
   'dead-link': { matter: LetterMatter | 'change_email'; againUrl?: string | undefined };
 };
@@ -42,7 +82,10 @@ export type DoneWhat = 'password' | 'registered' | 'email_verified' | 'email_cha
 
 export const EVERY_ERRAND_VIEW: Record<keyof ErrandPages, true> = {
   recovery: true,
+  register: true,
   'letter-sent': true,
   done: true,
+  terms: true,
+  'confirm-email': true,
   'dead-link': true,
 };

@@ -71,7 +71,8 @@ export type Pages = OtherPages & {
     stillSignedIn?: boolean | undefined;
     signInUrl?: string | undefined;
   };
-  /** `reason` is an `error.<reason>` of the texts: internal, request, client, redirect, forbidden, suspended, rate_limited. */
+  /** `reason` is an `error.<reason>` of the texts: internal, request, client, redirect, forbidden, suspended, rate_limited,
+   * registration_closed. */
   error: { reason: string; requestId?: string | undefined; homeUrl?: string | undefined };
   expired: { client?: ShownClient | undefined; restartUrl?: string | undefined };
   /** Sends `password`, `password_confirmation`; and the proof by letter of who has forgotten the old one. */

@@ -6,6 +6,7 @@ import { isWebUrl } from '../kernel/text.ts';
 import { ACCOUNT_SECTIONS } from './account-pages.ts';
 import type { Assets } from './assets.ts';
 import { type BrandTokens, brandHref } from './branding.ts';
+import { pageScript } from './page-script.ts';
 import type { Pages, Problem, View } from './pages.ts';
 import type { Language, Texts } from './texts.ts';
 import { describeUserAgent } from './user-agent.ts';
@@ -34,21 +35,6 @@ export type Renderer = {
   /** The HTML of a whole page. The same input gives the same bytes. */
   render<V extends View>(view: V, page: PageInput<V>): string;
 };
-
-/**
- * The Content-Security-Policy of a page without a script, which is nearly every page. There is no `form-action`: a browser applies it to the whole chain of
- * redirects behind a form, and that chain ends at the application.
- */
-export const PAGE_CSP =
-  "default-src 'none'; style-src 'self'; img-src 'self' data: https:; base-uri 'none'; frame-ancestors 'none'";
-
-/** Of a page on which passkeys can be used: its one script, which asks for the page anew when it has waited. */
-const PASSKEY_CSP = `${PAGE_CSP}; script-src 'self'; connect-src 'self'`;
-
-const usesPasskeys = (data: object): boolean => 'passkey' in data && data.passkey !== undefined;
-
-/** The Content-Security-Policy of a page by what is shown on it. */
-export const pageCsp = (data: object): string => (usesPasskeys(data) ? PASSKEY_CSP : PAGE_CSP);
 
 /** Names that views and their parts may use without `locals.`; EJS runs in strict mode, without `with`. */
 const NAMES = ['data', 'page', 't', 'text', 'problemText', 'date', 'when', 'link', 'image', 'agent', 'initial'];
@@ -87,7 +73,7 @@ export function createRenderer(deps: { viewsFolder?: string; texts: Texts; asset
           accountSections: ACCOUNT_SECTIONS,
           favicon: assets.href('favicon.svg'),
           mark: assets.href('mark.svg'),
-          script: usesPasskeys(data) ? assets.href('passkeys.js') : undefined,
+          script: pageScript(data, assets),
         },
         t: language.t,
         text: (key: string) => (language.has(key) ? language.t(key) : undefined),

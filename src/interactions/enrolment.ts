@@ -72,9 +72,9 @@ async function enrolled(
   step: InteractionStep,
   form: Record<string, string | undefined>,
   { ticket }: Waiting,
-  { signIn, callOf }: LoginTools,
+  { signIn, callOf, readerOf }: LoginTools,
 ) {
-  const given = { ticket, deviceCookie: readDeviceCookie(ctx), browser: step.details.uid };
+  const given = { ticket, deviceCookie: readDeviceCookie(ctx), browser: step.details.uid, ...readerOf(ctx) };
   if (form['action'] === 'enrol-passkey') {
     const made = { site: siteOfStep(step), attestation: credentialOf(form) };
     return signIn.withPasskeyEnrolment(callOf(ctx), { ...given, ...made });

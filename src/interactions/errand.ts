@@ -28,8 +28,8 @@ export type Errand = {
 export type ErrandTools = {
   page: Page;
   callOf(ctx: Koa.Context): TenantCall;
-  /** The language of the person before the page. */
-  languageOf(ctx: Koa.Context): string;
+  /** What letters need to know of the person before the page: what they read, and at which issuer they are. */
+  readerOf(ctx: Koa.Context): { languages: readonly string[]; base: string };
 };
 
 export type Form = Record<string, string | undefined>;
@@ -97,18 +97,26 @@ function beginErrand(ctx: Koa.Context): Errand {
   const { from } = ctx.query;
   const asked = typeof from === 'string' && INTERACTION.test(from) ? from : undefined;
   if (known && (asked === undefined || asked === known.interaction)) return known;
-  const issuer = ctx.state['issuer'] as Issuer;
-  const holder = known?.holder ?? randomToken();
+  return keepErrand(ctx, ctx.state['issuer'] as Issuer, known?.holder ?? randomToken(), asked);
+}
+
+/** Notes where this browser is signing in: an errand leads back there. */
+export function rememberInteraction(ctx: Koa.Context, issuer: Issuer, uid: string): void {
+  const known = errandOf(ctx);
+  if (known?.interaction !== uid) keepErrand(ctx, issuer, known?.holder ?? randomToken(), uid);
+}
+
+function keepErrand(ctx: Koa.Context, issuer: Issuer, holder: string, interaction: string | undefined): Errand {
   setCookie(ctx, {
     name: cookieName(issuer),
-    value: asked === undefined ? holder : `${holder}.${asked}`,
+    value: interaction === undefined ? holder : `${holder}.${interaction}`,
     path: issuer.mount || '/',
     // The link of a letter comes from elsewhere, and must find the browser that asked for it.
     sameSite: 'Lax',
     maxAge: LIMITS.verifyEmailSeconds,
     secure: issuer.url.startsWith('https:'),
   });
-  return { issuer, holder, csrf: csrfToken(issuer.tenant.keyFor('csrf'), subjectOf(holder)), interaction: asked };
+  return { issuer, holder, csrf: csrfToken(issuer.tenant.keyFor('csrf'), subjectOf(holder)), interaction };
 }
 
 /** Where the person was signing in, as long as that can go on. */

@@ -9,8 +9,10 @@ import type { LoginTools } from './login.ts';
 import { showNewPassword } from './new-password.ts';
 import { offerPasskey, showPasskeyOffer } from './passkey-offer.ts';
 import { keepPending, type Pending } from './pending.ts';
+import { showTerms } from './terms.ts';
+import { showVerifyEmail } from './verify-email.ts';
 
-type Waiting = Exclude<Pending, { kind: 'backup-codes' }>;
+type Waiting = Exclude<Pending, { kind: 'backup-codes' | 'arrival' }>;
 
 /** Signed in, or one more thing to do: the page for it. */
 export async function goOn(
@@ -47,9 +49,14 @@ export async function showPending(
 ): Promise<void> {
   if (pending.kind === 'factor') return showFactor(ctx, step, pending, tools);
   if (pending.kind === 'enrol-factor') return showEnrolment(ctx, step, pending, tools);
+  if (pending.kind === 'verify-email') return showVerifyEmail(ctx, step, pending, tools);
+  if (pending.kind === 'accept-terms') return showTerms(ctx, step, pending, tools);
   if (pending.kind === 'passkey-offer') return showPasskeyOffer(ctx, step, pending, tools);
   return showNewPassword(ctx, step, pending, tools);
 }
+
+/** Prompts that a login answers too. */
+const BESIDE_LOGIN: readonly string[] = ['select_account', 'create', 'mfa', 'duties'];
 
 /** Ends the session of whoever used this browser before, when it is somebody else who signs in now. */
 async function finishLogin(
@@ -68,7 +75,7 @@ async function finishLogin(
   const { name } = details.prompt;
   await finish(ctx, step, {
     // What was asked for beside the login is done with it.
-    ...((name === 'select_account' || name === 'mfa') && { [name]: {} }),
+    ...(BESIDE_LOGIN.includes(name) && { [name]: {} }),
     login: {
       accountId: vouched.userId,
       amr: [...vouched.amr],

@@ -20,6 +20,8 @@ export type LoginTools = {
   challenges: Pick<ChallengeService, 'isOpen' | 'webauthnOptions'>;
   passkeys: PasskeyService;
   callOf(ctx: Koa.Context): TenantCall;
+  /** What letters need to know of the person before the page: what they read, and at which issuer they are. */
+  readerOf(ctx: Koa.Context): { languages: readonly string[]; base: string };
 };
 
 /** Identifier and password, or a passkey, on one page. */
@@ -45,6 +47,9 @@ export async function showLogin(
       cancellable: true,
       passkey: passkey && { options: passkey.options, signals: tried.signals },
       forgotUrl: `${issuer.mount}/recovery?from=${details.uid}`,
+      registerUrl: issuer.tenant.settings.registration.selfService
+        ? `${issuer.mount}/register?from=${details.uid}`
+        : undefined,
       problem: tried.problem === undefined ? undefined : { code: tried.problem },
     },
     tried.status,
@@ -60,7 +65,7 @@ export async function postLogin(
 ): Promise<Outcome | undefined> {
   const { identifier = '', password = '' } = form;
   try {
-    const browser = { deviceCookie: readDeviceCookie(ctx), browser: step.details.uid };
+    const browser = { deviceCookie: readDeviceCookie(ctx), browser: step.details.uid, ...tools.readerOf(ctx) };
     return await tools.signIn.withPassword(tools.callOf(ctx), { identifier, password, ...browser });
   } catch (error) {
     if (!(error instanceof Failure)) throw error;

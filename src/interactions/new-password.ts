@@ -40,7 +40,7 @@ export async function postNewPassword(
   if (password !== confirmation) return again('passwords_differ');
   try {
     const { uid, session: before } = step.details;
-    const browser = { deviceCookie: readDeviceCookie(ctx), browser: uid };
+    const browser = { deviceCookie: readDeviceCookie(ctx), browser: uid, ...tools.readerOf(ctx) };
     const session = before?.accountId === pending.userId ? before.uid : undefined;
     const given = { ticket: pending.ticket, password, session, ...browser };
     return await tools.signIn.withNewPassword(tools.callOf(ctx), given);

@@ -1,6 +1,7 @@
 import type Koa from 'koa';
+import { pageCsp } from '../http/page-script.ts';
 import type { Page } from '../http/pages.ts';
-import { type Branding, pageCsp, type Renderer } from '../http/render.ts';
+import type { Branding, Renderer } from '../http/render.ts';
 import type { Language, Texts } from '../http/texts.ts';
 import type { Issuer } from '../oidc/issuers.ts';
 

@@ -16,7 +16,7 @@ export async function postPasskey(
 ): Promise<Outcome | undefined> {
   const site = siteOfStep(step);
   try {
-    const browser = { deviceCookie: readDeviceCookie(ctx), browser: step.details.uid };
+    const browser = { deviceCookie: readDeviceCookie(ctx), browser: step.details.uid, ...tools.readerOf(ctx) };
     const given = { site, assertion: credentialOf(form), ...browser };
     return await tools.signIn.withPasskey(tools.callOf(ctx), given);
   } catch (error) {

@@ -23,9 +23,14 @@ export function answerProblem(ctx: Koa.Context, error: unknown, { page }: { page
 
 const STATUSES: Partial<Record<Failure['code'], number>> = {
   forbidden: 403,
+  registration_closed: 403,
   too_large: 413,
   unsupported_media: 415,
   rate_limited: 429,
 };
 
-const REASONS: Partial<Record<Failure['code'], string>> = { forbidden: 'forbidden', rate_limited: 'rate_limited' };
+const REASONS: Partial<Record<Failure['code'], string>> = {
+  forbidden: 'forbidden',
+  registration_closed: 'registration_closed',
+  rate_limited: 'rate_limited',
+};

@@ -56,9 +56,8 @@ async function ask(ctx: Koa.Context, errand: Errand, form: Form, tools: Recovery
   const again = (problem: string, status: number) =>
     showAsk(ctx, errand, tools, { identifier: identifier.slice(0, LIMITS.emailChars), problem, status });
   if (identifier === '') return again('missing_input', 422);
-  const { issuer, holder } = errand;
   try {
-    const wish = { identifier, holder, languages: [tools.languageOf(ctx)], base: issuer.url };
+    const wish = { identifier, holder: errand.holder, ...tools.readerOf(ctx) };
     await tools.recovery.request(tools.callOf(ctx), wish);
   } catch (error) {
     if (!(error instanceof Failure)) throw error;

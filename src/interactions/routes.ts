@@ -5,9 +5,12 @@ import { Failure } from '../kernel/failure.ts';
 import { ACCOUNT_PAGES } from '../oidc/house-clients.ts';
 import type { Issuer } from '../oidc/issuers.ts';
 import { postAccount, showAccount } from './account.ts';
+import { arrive } from './arrival.ts';
 import { outcomeOf } from './backup-codes.ts';
 import { postConsent, showConsent } from './consent.ts';
+import { showDuties } from './duties.ts';
 import { postEnrolment } from './enrolment.ts';
+import { errandOf } from './errand.ts';
 import { postFactor } from './factor.ts';
 import { goOn, showPending } from './go-on.ts';
 import { finish, type InteractionStep, loadInteraction, readInteractionForm } from './interaction.ts';
@@ -15,9 +18,11 @@ import { type LoginTools, postLogin, showLogin } from './login.ts';
 import { postNewPassword } from './new-password.ts';
 import { postPasskey } from './passkey-login.ts';
 import { postPasskeyOffer } from './passkey-offer.ts';
-import { pendingOf } from './pending.ts';
+import { type Pending, pendingOf } from './pending.ts';
 import { answerProblem } from './problem-page.ts';
 import { showStepUp } from './step-up.ts';
+import { postTerms } from './terms.ts';
+import { lookForLink, postVerifyEmail } from './verify-email.ts';
 
 const INTERACTION = /^\/interaction\/([\w-]{16,64})$/;
 
@@ -52,8 +57,12 @@ async function show(ctx: Koa.Context, step: InteractionStep, tools: LoginTools):
   switch (step.details.prompt.name) {
     case 'login':
       return showPendingOr(ctx, step, tools);
+    case 'create':
+      return pendingOf(step) ? showPendingOr(ctx, step, tools) : showCreate(ctx, step, tools);
     case 'mfa':
       return showStepUp(ctx, step, tools);
+    case 'duties':
+      return pendingOf(step) ? showPendingOr(ctx, step, tools) : showDuties(ctx, step, tools);
     case 'select_account':
       return showAccount(ctx, step, tools);
     case 'consent':
@@ -63,12 +72,41 @@ async function show(ctx: Koa.Context, step: InteractionStep, tools: LoginTools):
   }
 }
 
+/** The application wishes a new account (OIDC Prompt Create 1.0 §4); whoever has one turns back to the login form. */
+async function showCreate(ctx: Koa.Context, step: InteractionStep, tools: LoginTools): Promise<void> {
+  const { issuer, details } = step;
+  const isOpen = issuer.tenant.settings.registration.selfService;
+  if (!isOpen || errandOf(ctx)?.interaction === details.uid) return showLogin(ctx, step, tools);
+  ctx.status = 303;
+  ctx.redirect(`${issuer.mount}/register?from=${details.uid}`);
+}
+
 /** A page that was loaded again shows the step that waits, not the first. */
 async function showPendingOr(ctx: Koa.Context, step: InteractionStep, tools: LoginTools): Promise<void> {
   const pending = pendingOf(step);
   if (!pending) return showLogin(ctx, step, tools);
   if (pending.kind === 'backup-codes') return goOn(ctx, step, outcomeOf(step, pending), pending.remember, tools);
+  if (pending.kind === 'arrival' || pending.kind === 'verify-email') return resume(ctx, step, pending, tools);
   return showPending(ctx, step, pending, tools).catch((error: unknown) => beginAnew(ctx, step, error, tools));
+}
+
+/** What was proven elsewhere meanwhile, by a letter, lets the sign-in go on. */
+async function resume(
+  ctx: Koa.Context,
+  step: InteractionStep,
+  pending: Extract<Pending, { kind: 'arrival' | 'verify-email' }>,
+  tools: LoginTools,
+): Promise<void> {
+  try {
+    const outcome =
+      pending.kind === 'arrival'
+        ? await arrive(ctx, step, pending, tools)
+        : await lookForLink(ctx, step, pending, tools);
+    if (outcome) await goOn(ctx, step, outcome, pending.remember, tools);
+    else if (pending.kind === 'verify-email') await showPending(ctx, step, pending, tools);
+  } catch (error) {
+    await beginAnew(ctx, step, error, tools);
+  }
 }
 
 async function post(ctx: Koa.Context, step: InteractionStep, tools: LoginTools): Promise<void> {
@@ -93,8 +131,8 @@ async function post(ctx: Koa.Context, step: InteractionStep, tools: LoginTools):
   }
 }
 
-/** Buttons of the steps after the password: a new one, a factor, another, an enrolment, the codes were seen, no passkey. */
-const LATER = /^(save|verify|use:\w+|enrol|enrol-passkey|seen|skip)$/;
+/** Buttons of the steps after the first proof. */
+const LATER = /^(save|verify|use:\w+|enrol|enrol-passkey|seen|skip|resend|opened|accept)$/;
 
 /** A step after the password. When it has ended meanwhile, the sign-in begins anew. */
 async function postLater(
@@ -111,6 +149,8 @@ async function postLater(
     if (kind === 'passkey-offer') outcome = await postPasskeyOffer(ctx, step, form, pending, tools);
     if (kind === 'factor') outcome = await postFactor(ctx, step, form, pending, tools);
     if (kind === 'enrol-factor') outcome = await postEnrolment(ctx, step, form, pending, tools);
+    if (kind === 'verify-email') outcome = await postVerifyEmail(ctx, step, form, pending, tools);
+    if (kind === 'accept-terms') outcome = await postTerms(ctx, step, form, pending, tools);
     if (kind === 'new-password') outcome = await postNewPassword(ctx, step, form, pending, tools);
     if (outcome) await goOn(ctx, step, outcome, remember, tools);
   } catch (error) {

@@ -13,7 +13,8 @@ export async function showStepUp(ctx: Koa.Context, step: InteractionStep, tools:
   const pending = pendingOf(step);
   const asked = pendingAs(step, 'factor');
   const isOpen = asked && (await challenges.isOpen(call, { challengeId: asked.challengeId, browser }));
-  if (pending && pending.kind !== 'backup-codes' && (!asked || isOpen)) return showPending(ctx, step, pending, tools);
+  const isShown = pending && pending.kind !== 'backup-codes' && pending.kind !== 'arrival';
+  if (isShown && (!asked || isOpen)) return showPending(ctx, step, pending, tools);
   const uid = step.details.session?.uid;
   const session = uid === undefined ? undefined : await sessions.proofOf(call, uid);
   if (!session) throw new Failure('sign_in_expired');

@@ -1,5 +1,6 @@
 import type { Context } from 'koa';
 import { errors, interactionPolicy, type KoaContextWithOIDC } from 'oidc-provider';
+import type { Duties } from '../domain/duties/duty.ts';
 import type { SecondFactor } from '../domain/factors/factor.ts';
 import { ACR } from '../domain/sign-in/steps.ts';
 import type { DirectoryTenant } from '../domain/tenants/tenant-directory.ts';
@@ -15,6 +16,8 @@ export type PolicyDeps = {
   tenant: DirectoryTenant;
   /** What the tenant asks of a person, on a browser with this device cookie. */
   secondFactorOf(tenant: DirectoryTenant, userId: UserId, deviceCookie: string | undefined): Promise<SecondFactor>;
+  /** What the tenant demands of a person besides proofs; no statement where it demands nothing. */
+  dutiesOf(tenant: DirectoryTenant, userId: UserId): Promise<Duties>;
 };
 
 /**
@@ -24,7 +27,9 @@ export type PolicyDeps = {
  * - an authentication class that was asked for (`acr_values`, or an essential `acr` claim) and that the session has not
  *   reached asks for the second factor. Where there is none it is refused, so that a token never says more than what
  *   happened;
- * - a tenant that demands a second factor asks for it in sessions that began without one.
+ * - a tenant that demands a second factor asks for it in sessions that began without one;
+ * - a tenant that demands a proven address, or terms that came into force since, asks for them in sessions that began
+ *   before.
  */
 export function signInPolicy(deps: PolicyDeps): interactionPolicy.DefaultPolicy {
   const { base, Check, Prompt } = interactionPolicy;
@@ -45,14 +50,30 @@ export function signInPolicy(deps: PolicyDeps): interactionPolicy.DefaultPolicy 
   consent.checks.remove('native_client_prompt');
   // Shown when an application asks for it (prompt=select_account), and somebody is signed in.
   policy.add(new Prompt({ name: 'select_account', requestable: true }), 0);
+  // An application that asks for a new account (OpenID Connect Prompt Create 1.0).
+  policy.add(new Prompt({ name: 'create', requestable: true }), 0);
   policy.add(
     new Prompt(
       { name: 'mfa', requestable: false },
       new Check('second_factor', 'a second factor is needed', 'interaction_required', (ctx) => wantsFactor(ctx, deps)),
     ),
-    2,
+    3,
+  );
+  policy.add(
+    new Prompt(
+      { name: 'duties', requestable: false },
+      new Check('duties', 'something is to be done first', 'interaction_required', (ctx) => owesDuties(ctx, deps)),
+    ),
+    4,
   );
   return policy;
+}
+
+async function owesDuties(ctx: KoaContextWithOIDC, { tenant, dutiesOf }: PolicyDeps): Promise<boolean> {
+  const { account } = ctx.oidc;
+  if (!account) return false;
+  const { verifyEmail, acceptTerms } = await dutiesOf(tenant, account.accountId as UserId);
+  return verifyEmail !== undefined || acceptTerms !== undefined;
 }
 
 /** @throws errors.UnmetAuthenticationRequirements where a class is asked for that this person cannot reach */

@@ -24,7 +24,7 @@ const FIRST_PARTY_REFRESH_SECONDS = 28_800;
 export type ProviderOptions = FeatureOptions &
   Omit<AdapterOptions, 'tenant' | 'refresh' | 'session'> &
   Pick<HardenOptions, 'assertClientAddress'> &
-  Pick<PolicyDeps, 'secondFactorOf'> & {
+  Pick<PolicyDeps, 'secondFactorOf' | 'dutiesOf'> & {
     db: Knex;
     tenant: DirectoryTenant;
     issuer: string;

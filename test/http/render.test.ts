@@ -1,8 +1,9 @@
 import { expect } from 'chai';
 import { createAssets } from '../../src/http/assets.ts';
+import { pageCsp } from '../../src/http/page-script.ts';
 import type { Pages, View } from '../../src/http/pages.ts';
 import { VIEWS } from '../../src/http/pages.ts';
-import { type Branding, createRenderer, pageCsp } from '../../src/http/render.ts';
+import { type Branding, createRenderer } from '../../src/http/render.ts';
 import { createTexts } from '../../src/http/texts.ts';
 import { SAMPLES } from '../support/page-gallery.ts';
 
@@ -20,7 +21,8 @@ function page<V extends View>(
 
 const login = { action: '/a', csrf: 'c', identifier: '' };
 /** The only script that a page may have. */
-const OWN_SCRIPT = /<script src="\/assets\/passkeys\.js\?v=[0-9a-f]{12}" defer><\/script>/;
+/** The only scripts of ours that a page may have. */
+const OWN_SCRIPT = /<script src="\/assets\/(passkeys|altcha)\.js\?v=[0-9a-f]{12}" defer><\/script>/;
 const count = (html: string, pattern: RegExp) => [...html.matchAll(pattern)].length;
 
 /** The same data with a hostile value in the place of each string that is shown. */
@@ -29,20 +31,8 @@ function poisoned<T>(data: T, poison: string): T {
   if (Array.isArray(data)) return data.map((item) => poisoned(item, poison)) as T;
   if (typeof data !== 'object' || data === null || data instanceof Date) return data;
   const kept = new Set([
-    ...[
-      'outcome',
-      'reason',
-      'factor',
-      'others',
-      'section',
-      'act',
-      'what',
-      'matter',
-      'kind',
-      'note',
-      'rules',
-      'timezone',
-    ],
+    ...['outcome', 'reason', 'factor', 'others', 'section', 'act', 'what', 'matter', 'kind', 'note', 'rules'],
+    'timezone',
     // Addresses that the house makes itself.
     ...['base', 'href', 'backTo', 'signOutUrl'],
   ]);
@@ -148,13 +138,17 @@ describe('the login page', () => {
 });
 
 describe('the script', () => {
-  it('stands on the pages on which passkeys can be used, which let it run and ask us, and on no other', () => {
+  const USES = ['passkey', 'captcha'] as const;
+
+  it('stands on the pages that need one, which let it run, and on no other; that of passkeys may ask us', () => {
     for (const { name, view, data } of SAMPLES) {
-      const isUsed = 'passkey' in data && data.passkey !== undefined;
+      const shown = data as { passkey?: unknown; captcha?: unknown };
+      const used = USES.find((use) => shown[use] !== undefined);
       const [html, policy] = [page(view, data), pageCsp(data)];
-      expect(count(html, /<script/g), name).to.equal(isUsed ? 1 : 0);
-      expect(OWN_SCRIPT.test(html), name).to.equal(isUsed);
-      expect(policy.includes("script-src 'self'; connect-src 'self'"), name).to.equal(isUsed);
+      expect(count(html, /<script/g), name).to.equal(used ? 1 : 0);
+      expect(OWN_SCRIPT.exec(html)?.[1], name).to.equal(used && { passkey: 'passkeys', captcha: 'altcha' }[used]);
+      expect(policy.includes("script-src 'self'"), name).to.equal(used !== undefined);
+      expect(policy.includes("connect-src 'self'"), name).to.equal(used === 'passkey');
       expect(policy, name).to.include("default-src 'none'").and.not.include('unsafe');
     }
     expect(SAMPLES.filter(({ data }) => 'passkey' in data).map(({ view }) => view)).to.include.members([
@@ -168,6 +162,22 @@ describe('the script', () => {
     expect(html).to.match(/<p class="or" data-passkey-only hidden>/);
     expect(html).to.include('autocomplete="username webauthn"');
     expect(html).to.include('data-passkey-options="{&#34;challenge&#34;:&#34;AAAA&#34;}"');
+  });
+
+  it('of a CAPTCHA comes from the service that a tenant has chosen, with its widget and nothing else', () => {
+    const typed = { email: '', firstName: '', lastName: '' };
+    const register = { action: '/a', csrf: 'c', typed, minLength: 8 };
+    for (const [kind, host, name] of [
+      ['turnstile', 'https://challenges.cloudflare.com', 'cf-turnstile'],
+      ['hcaptcha', 'https://hcaptcha.com https://*.hcaptcha.com', 'h-captcha'],
+    ] as const) {
+      const data = { ...register, captcha: { kind, siteKey: 'the-site-key' } };
+      expect(page('register', data)).to.include(`<div class="${name}" data-sitekey="the-site-key"></div>`);
+      expect(pageCsp(data))
+        .to.include(`script-src ${host};`)
+        .and.include(`frame-src ${host};`)
+        .and.not.include('unsafe');
+    }
   });
 });
 

@@ -19,12 +19,13 @@ export async function lettersOf({ house }: Pick<TestNode, 'house'>, { tenantId }
 async function carryOutWishes({ services }: House, call: TenantCall): Promise<void> {
   const rows = await inTransaction(call, ({ db, tenantId }) =>
     db('outbox')
-      .where({ tenant_id: tenantId, kind: 'recovery', delivered_at: null })
+      .where({ tenant_id: tenantId, delivered_at: null })
+      .whereIn('kind', ['recovery', 'registration'])
       .orderBy('id')
-      .select('id', 'payload', 'created_at as createdAt'),
+      .select('id', 'kind', 'payload', 'created_at as createdAt'),
   );
   for (const row of rows) {
-    await services.recovery.carryOut(call, row);
+    await services[row.kind as 'recovery' | 'registration'].carryOut(call, row);
     await inTransaction(call, ({ db, tenantId }) =>
       db('outbox').where({ tenant_id: tenantId, id: row.id }).update({ delivered_at: call.now }),
     );

@@ -2,10 +2,12 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createAssets } from '../../src/http/assets.ts';
 import { type BrandTokens, brandCss, readBrandQuery } from '../../src/http/branding.ts';
+import { pageCsp } from '../../src/http/page-script.ts';
 import type { Pages, ShownClient, View } from '../../src/http/pages.ts';
-import { type Branding, createRenderer, pageCsp } from '../../src/http/render.ts';
+import { type Branding, createRenderer } from '../../src/http/render.ts';
 import { createTexts } from '../../src/http/texts.ts';
 import { ACCOUNT_SAMPLES } from './account-samples.ts';
+import { ERRAND_SAMPLES } from './errand-samples.ts';
 import { account, asked, FACTOR_SAMPLES, form } from './factor-samples.ts';
 
 export type SampleOf<V extends View> = { name: string; view: V; data: Pages[V] };
@@ -25,8 +27,6 @@ const harbour: ShownClient = {
   termsUrl: 'https://books.example/terms',
 };
 const television: ShownClient = { name: 'Northlight TV' };
-const back = { url: '/interaction/abc', client: 'Harbour Books' };
-const letter = { ...form, to: account.identifier, kept: { identifier: account.identifier }, codeChars: 8 };
 const coreForm = { formAction: '/sent', xsrf: 'the-xsrf-value' };
 
 const SMART_TV =
@@ -139,33 +139,7 @@ export const SAMPLES: readonly Sample[] = [
       cancellable: true,
     },
   },
-  { name: 'recovery', view: 'recovery', data: { ...form, identifier: '', back } },
-  {
-    name: 'recovery-problem',
-    view: 'recovery',
-    data: { ...form, identifier: 'ann lindqvist', problem: { code: 'identifier_invalid' } },
-  },
-  {
-    name: 'new-password-forgotten',
-    view: 'new-password',
-    data: { ...form, account, reason: 'forgotten', minLength: 8, proof: { name: 'token', value: 'the-token' } },
-  },
-  { name: 'letter-sent', view: 'letter-sent', data: { ...letter, matter: 'recovery', back } },
-  {
-    name: 'letter-sent-problem',
-    view: 'letter-sent',
-    data: {
-      ...letter,
-      matter: 'verify_email',
-      again: true,
-      continuable: true,
-      cancellable: true,
-      problem: { code: 'code_wrong' },
-    },
-  },
-  { name: 'done', view: 'done', data: { what: 'password', back } },
-  { name: 'done-alone', view: 'done', data: { what: 'registered' } },
-  { name: 'dead-link', view: 'dead-link', data: { matter: 'recovery', againUrl: '/recovery' } },
+  ...ERRAND_SAMPLES,
   {
     name: 'home',
     view: 'home',

@@ -5,7 +5,7 @@ import { eventually } from './oauth.ts';
 /** Changes a tenant's settings, and waits until the node has heard of it: news goes by the database. */
 export async function settle(
   { house }: Pick<TestNode, 'house'>,
-  { call, tenantId }: Site,
+  { call, tenantId }: Pick<Site, 'call' | 'tenantId'>,
   settings: SettingsChange,
 ): Promise<void> {
   const known = () => house.directory.byId(call, tenantId);

@@ -4,6 +4,7 @@ import { aSite, PASSWORD, type Site, startNode, type TestNode } from './node.ts'
 
 /** A tenant with a signed-in user, and ways to ask as them. */
 export type SignedIn = {
+  node: TestNode;
   site: Site;
   tokens: { accessToken: string; refreshToken: string; user: { id: string; tenantId: string; email: string } };
   login: ApiAnswer;
@@ -49,6 +50,7 @@ export function servingV1(settings: Record<string, string> = {}): {
       expect(login.status, login.text).to.equal(200);
       const authorization = `Bearer ${login.body.accessToken}`;
       return {
+        node,
         site: home,
         tokens: login.body,
         login,

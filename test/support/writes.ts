@@ -1,9 +1,12 @@
+import type { SettingsChange } from '../../src/domain/tenants/settings.ts';
 import { inTransaction } from '../../src/kernel/call.ts';
 import { newId } from '../../src/kernel/ids.ts';
 import { randomToken, sha256 } from '../../src/kernel/secret.ts';
 import type { Send } from './api.ts';
 import { codeOf, deviceAt, enrolPasskey, enrolTotp } from './factors.ts';
-import { PASSWORD } from './node.ts';
+import { lastLetter } from './letters.ts';
+import { PASSWORD, type Site, type TestNode } from './node.ts';
+import { settle } from './settle.ts';
 import type { SignedIn } from './v1.ts';
 
 /** A request that an operation acknowledges: the values of its path, and its body. */
@@ -21,6 +24,16 @@ type Maker = {
 };
 
 const nothing = () => ({});
+const BOB = { password: PASSWORD, firstName: 'Bob', lastName: 'Okri' };
+
+/** Lets people register at a site, without a CAPTCHA unless told; resolves once the node knows. */
+export async function openRegistration(
+  node: Pick<TestNode, 'house'>,
+  site: Pick<Site, 'call' | 'tenantId'>,
+  registration: SettingsChange['registration'] = {},
+): Promise<void> {
+  await settle(node, site, { registration: { selfService: true, captcha: 'off', ...registration } });
+}
 
 /** What a consent page leaves, without the page. */
 async function allow({ site: { call, user } }: SignedIn, clientId: string): Promise<void> {
@@ -71,6 +84,44 @@ export const WRITES: Record<string, Record<string, Maker>> = {
     changePassword: {
       make: () => ({ body: { currentPassword: PASSWORD, newPassword: 'seven quiet rivers at dawn' } }),
       leaves: ['password.changed'],
+    },
+    // Who asks learns nothing, so nothing is looked up: the line is written with the letter.
+    passwordResetRequest: { make: ({ site: { email } }) => ({ body: { email } }), leaves: [] },
+    passwordResetConfirm: {
+      make: async ({ node, site }) => {
+        await node.house.services.recovery.sendReset(site.call, site.user);
+        const { token } = (await lastLetter(node, site, 'password-reset')).values.link.query!;
+        return { body: { token, newPassword: 'seven quiet rivers at dawn' } };
+      },
+      leaves: ['session.ended', 'password.reset'],
+    },
+    // The same for who wants an account.
+    register: {
+      make: async ({ node, site }) => {
+        await openRegistration(node, site);
+        return { body: { ...BOB, email: `bob@${site.slug}.test`, tenant: site.slug } };
+      },
+      leaves: [],
+    },
+    verifyEmail: {
+      make: async ({ node, site }) => {
+        const { users, verification } = node.house.services;
+        await users.setVerified(site.call, site.user, { email: false });
+        await verification.resend(site.call, site.user);
+        return { body: { token: (await lastLetter(node, site, 'verify-email')).values.link.query!['token'] } };
+      },
+      leaves: ['user.verified'],
+    },
+    changeMyEmail: {
+      make: ({ site }) => ({ body: { email: `ann.new@${site.slug}.test` } }),
+      leaves: ['email_change.requested'],
+    },
+    confirmMyEmail: {
+      make: async ({ node, site, as }) => {
+        await as('POST', '/api/v1/me/email', { body: { email: `ann.new@${site.slug}.test` } });
+        return { body: { code: (await lastLetter(node, site, 'email-change')).values.code } };
+      },
+      leaves: ['user.email_changed'],
     },
     totpEnroll: { make: nothing, leaves: ['factor.enrolment_begun'] },
     totpConfirm: {

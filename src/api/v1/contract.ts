@@ -15,6 +15,8 @@ import * as mfa from './mfa.ts';
 import * as nodes from './nodes.ts';
 import * as passkeys from './passkeys.ts';
 import * as permissions from './permissions.ts';
+import * as recovery from './recovery.ts';
+import * as registration from './registration.ts';
 import * as rememberedBrowsers from './remembered-browsers.ts';
 import * as roles from './roles.ts';
 import * as sessions from './sessions.ts';
@@ -61,6 +63,8 @@ export function createV1(deps: CallerDeps): Contract {
       ),
     operations: operationsOf(
       auth,
+      recovery,
+      registration,
       me,
       email,
       accessContext,

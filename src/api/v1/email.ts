@@ -33,19 +33,22 @@ export const confirmMyEmail = operation({
   description:
     'Takes the token of the letter’s link, or its code, which works in the session that asked, five times at most. The old address hears of it; every session but the one that asked ends.',
   access: 'signed-in',
-  body: z.union([
-    z.strictObject({ token: z.string().min(1).max(LIMITS.emailTokenChars) }),
-    z.strictObject({ code: z.string().min(1).max(LIMITS.factorCodeChars) }),
-  ]),
+  body: z
+    .strictObject({
+      token: z.string().min(1).max(LIMITS.emailTokenChars).optional(),
+      code: z.string().min(1).max(LIMITS.factorCodeChars).optional(),
+    })
+    .refine(({ token, code }) => (token === undefined) !== (code === undefined), { error: 'needs token or code' }),
   answers: { 200: userBody },
   failures: ['token_invalid', 'email_taken', 'user_not_found', 'user_deactivated'],
   rate: [ME_RATE],
   example: { body: { code: '12345678' }, answer: exampleUser },
   async handle({ call, body, answer }, { emailChange }) {
     const by = sessionOf(call);
-    const changed = await ('token' in body
-      ? emailChange.confirm(call, body.token, by)
-      : emailChange.confirmByCode(call, by, body.code));
+    const { token, code = '' } = body;
+    const changed = await (token === undefined
+      ? emailChange.confirmByCode(call, by, code)
+      : emailChange.confirm(call, token, by));
     return answer(200, presentUser(call.tenantId, changed));
   },
 });

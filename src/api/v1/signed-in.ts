@@ -9,12 +9,14 @@ import { presentTokens, type tokenBody } from './token-body.ts';
 
 /** The pages lead through what is to be done; of that, this contract has operations for the second factor only. */
 const REFUSALS = {
+  'verify-email': 'email_unverified',
+  'accept-terms': 'terms_required',
   'new-password': 'password_change_required',
   'enrol-factor': 'factor_enrolment_required',
 } as const satisfies Record<Action, FailureCode>;
 
 /** What every way of signing in may refuse after the proof was right. */
-export const UNFINISHED = ['factor_required', 'password_change_required', 'factor_enrolment_required'] as const;
+export const UNFINISHED = ['factor_required', ...Object.values(REFUSALS)] as const;
 
 /**
  * Issues the tokens of a person who is signed in.

@@ -85,6 +85,9 @@ export function createEmailTokenService({ keys }: { keys: Pick<TenantKeyService,
       { holder, ...about }: { purpose: EmailPurpose; holder: Buffer; emailCanonical: string },
     ) => store.findLatest(tx, { ...about, holder }),
 
+    /** Whether a live token of a user is on its way, for this browser (null: for none in particular). */
+    isWaiting: store.isWaiting,
+
     /** Uses a token up, in the transaction of what it opens; undefined for one that is not alive any more. */
     consume: store.consume,
 

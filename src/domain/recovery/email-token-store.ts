@@ -126,6 +126,21 @@ export async function takeTry({ db, tenantId }: TenantCall, id: EmailTokenId, mo
   return taken === 1;
 }
 
+/** Whether a user has a live token for a purpose that belongs to this holder, or to none. */
+export async function isWaiting(
+  { db, tenantId, now }: TenantCall,
+  purpose: EmailPurpose,
+  userId: UserId,
+  holder: Buffer | null,
+): Promise<boolean> {
+  const { rows } = await db.raw<{ rows: object[] }>(
+    `select from email_tokens t where t.tenant_id = :tenantId and t.user_id = :userId and t.purpose = :purpose
+       and t.holder is not distinct from :holder and ${ALIVE} limit 1`,
+    { tenantId, userId, purpose, holder, now },
+  );
+  return rows.length > 0;
+}
+
 /** What was last put down under a purpose by a browser about an address, alive or void. */
 export async function findLatest(
   { db, tenantId, now }: TenantCall,

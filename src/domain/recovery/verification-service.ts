@@ -12,9 +12,12 @@ import type { RecoveryThrottle } from './recovery-throttle.ts';
 export type VerificationDeps = {
   tokens: EmailTokenService;
   letters: Pick<LetterService, 'toUser'>;
-  users: Pick<UserService, 'setVerified'>;
-  throttle: Pick<RecoveryThrottle, 'takeTry'>;
+  users: Pick<UserService, 'get' | 'setVerified'>;
+  throttle: Pick<RecoveryThrottle, 'takeTry' | 'takeRequest'>;
 };
+
+/** Where a letter goes out from, and what only the browser has on which its code may be typed. */
+type Reader = Omit<LetterOptions, 'until'> & { holder?: string | undefined };
 
 /** The proof that a user reads the letters of the address that stands in their profile. */
 export function createVerificationService({ tokens, letters, users, throttle }: VerificationDeps) {
@@ -25,29 +28,50 @@ export function createVerificationService({ tokens, letters, users, throttle }: 
     await users.setVerified(tx, userId, { email: true });
   }
 
+  async function send(
+    tx: TenantCall,
+    { id: userId, email }: { id: UserId; email: string },
+    { holder, ...options }: Reader,
+  ): Promise<void> {
+    const hash = holder === undefined ? undefined : holderHash(holder);
+    const made = await tokens.mint(tx, 'verify-email', { userId, email, holder: hash });
+    if (!made) return;
+    const { token, code, minutes, expiresAt } = made;
+    const values = { link: { path: '/verify-email', query: { token } }, minutes, ...(hash && { code }) } as const;
+    await letters.toUser(tx, userId, 'verify-email', values, { ...options, until: expiresAt.toISOString() });
+  }
+
+  async function resend(call: TenantCall, userId: UserId, reader: Reader = {}): Promise<void> {
+    const user = await users.get(call, userId);
+    if (user.emailVerified) return;
+    await throttle.takeRequest(call, 'verification', user.emailCanonical);
+    await inTransaction(call, (tx) => send(tx, user, reader));
+  }
+
   return {
     /**
      * Writes to a user's address, in the caller's transaction. The link and the code are good for a day, for exactly that
      * address. The caller limits how often.
-     *
-     * @param holder what only the browser has on which the code may be typed
      */
-    async send(
-      tx: TenantCall,
-      { id: userId, email }: { id: UserId; email: string },
-      { holder, ...options }: Omit<LetterOptions, 'until'> & { holder?: string | undefined } = {},
-    ): Promise<void> {
-      const hash = holder === undefined ? undefined : holderHash(holder);
-      const made = await tokens.mint(tx, 'verify-email', { userId, email, holder: hash });
-      if (!made) return;
-      const { token, code, minutes, expiresAt } = made;
-      const values = { link: { path: '/verify-email', query: { token } }, minutes, ...(hash && { code }) } as const;
-      await letters.toUser(tx, userId, 'verify-email', values, { ...options, until: expiresAt.toISOString() });
+    send: (tx: TenantCall, user: { id: UserId; email: string }, reader: Reader = {}): Promise<void> =>
+      send(tx, user, reader),
+
+    /** The same, three times an hour at most; nothing for an address that is proven. @throws Failure `rate_limited`, `user_not_found` */
+    resend,
+
+    /** The same where no letter for this browser is on its way already; one that is too many is not sent, and nobody fails. */
+    async offer(call: TenantCall, userId: UserId, reader: Reader = {}): Promise<void> {
+      const { holder } = reader;
+      const hash = holder === undefined ? null : holderHash(holder);
+      if (await inTransaction(call, (tx) => tokens.isWaiting(tx, 'verify-email', userId, hash))) return;
+      await resend(call, userId, reader).catch((error: unknown) => {
+        if (!(error instanceof Failure) || error.code !== 'rate_limited') throw error;
+      });
     },
 
-    /** Whether a link would still verify an address. To look uses nothing up. */
-    isOpen: async (call: TenantCall, token: string): Promise<boolean> =>
-      (await tokens.find(call, 'verify-email', token)) !== undefined,
+    /** The address that a link would verify, as long as it is good. To look uses nothing up. */
+    find: async (call: TenantCall, token: string): Promise<{ email: string } | undefined> =>
+      tokens.find(call, 'verify-email', token),
 
     /**
      * Takes a link's token for the proof. The tenant may be left out: the token knows it.

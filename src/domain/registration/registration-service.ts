@@ -11,15 +11,17 @@ import { LIMITS } from '../../kernel/limits.ts';
 import { seal, unseal } from '../../kernel/secret.ts';
 import type { AuditService } from '../audit/audit-service.ts';
 import type { TenantKeyService } from '../keys/tenant-key-service.ts';
+import type { StoredHash } from '../passwords/hash.ts';
 import type { PasswordService } from '../passwords/password-service.ts';
 import { assertPassword } from '../passwords/password-text.ts';
 import { holderHash } from '../recovery/email-token.ts';
 import type { RecoveryThrottle } from '../recovery/recovery-throttle.ts';
 import { DEFAULT_SETTINGS } from '../tenants/settings.ts';
 import type { DirectoryTenant, TenantDirectory } from '../tenants/tenant-directory.ts';
-import type { User } from '../users/user.ts';
+import type { User, UserValues } from '../users/user.ts';
 import type { CaptchaProof, CaptchaService } from './captcha-service.ts';
 import type { Enrolment } from './enrolment.ts';
+import type { Challenge } from './proof-of-work.ts';
 import { type Applicant, checkedDraft, type RegistrationDraft } from './registration.ts';
 import * as store from './registration-store.ts';
 
@@ -50,6 +52,17 @@ export type RegistrationWay = {
 
 /** Who has registered. Where the address is to be proven first, there is no such user yet, and may never be. */
 export type Registered = { tenantId: TenantId; user: User; verificationRequired: boolean };
+
+/** A registration that may be taken. */
+export type Prepared = {
+  readonly tenantId: TenantId;
+  readonly userId: UserId;
+  readonly values: UserValues;
+  readonly password: StoredHash;
+  readonly proof: CaptchaProof;
+  readonly isProvenFirst: boolean;
+  readonly way: RegistrationWay;
+};
 
 type Wish = {
   applicant: Applicant | { again: string };
@@ -104,6 +117,54 @@ export function createRegistrationService(deps: RegistrationDeps) {
     base,
   });
 
+  /**
+   * Judges a registration and hashes its password: all that must not run inside of a transaction.
+   *
+   * @throws Failure `registration_closed`, `cross_tenant`, `invalid_input`, `captcha_failed`, `rate_limited`,
+   *   `password_policy`, `password_breached`, `busy`
+   */
+  async function prepare(call: OpenCall, draft: RegistrationDraft, way: RegistrationWay = {}): Promise<Prepared> {
+    const { there, tenant } = await openTenant(call, way.slug);
+    const { registration: rules } = tenant.settings;
+    assertPassword(draft.password);
+    const values = checkedDraft(draft, rules.emailDomains);
+    await throttle.takeRequest(there, 'registration');
+    const proof = await captcha.judge(there, rules, way.captcha);
+    if (proof.kind === 'unproven') {
+      if (!proof.wasAsked && !way.withoutCaptcha) throw new Failure('captcha_failed');
+      await throttle.takeUnproven(there);
+    }
+    await throttle.takeNames('registration', values.emailCanonical);
+    const userId = newId<UserId>();
+    const ready = await passwords.prepareNew(there, { userId, email: values.email }, draft.password, tenant);
+    const isProvenFirst = rules.verifyEmail || proof.kind === 'unproven';
+    return { tenantId: tenant.id, userId, values, password: ready.stored, proof, isProvenFirst, way };
+  }
+
+  /**
+   * Takes a registration that was prepared.
+   *
+   * @throws Failure `captcha_failed` for an answer that was used before; `email_taken` only where addresses need not be
+   *   proven
+   */
+  async function take(call: OpenCall, prepared: Prepared): Promise<Registered> {
+    const { tenantId, userId, values, password, proof, isProvenFirst, way } = prepared;
+    const there: TenantCall = { ...call, tenantId };
+    const { email, firstName, lastName, locale } = values;
+    const applicant: Applicant = { userId, email, firstName, lastName, locale, password };
+    if (isProvenFirst) {
+      await put(there, { applicant, ...wayOf(way) }, proof);
+      const times = { createdAt: call.now, updatedAt: call.now, lastSignInAt: null };
+      const user: User = { ...values, ...times, id: userId, status: 'pending' };
+      return { tenantId, user, verificationRequired: true };
+    }
+    const user = await inTransaction(there, async (tx) => {
+      await captcha.spend(tx, proof);
+      return enrolment.make(tx, applicant, { emailVerified: false });
+    });
+    return { tenantId, user, verificationRequired: false };
+  }
+
   return {
     /** Whether a tenant lets people register, and by what they show that they are no robots. */
     async rulesOf(call: TenantCall): Promise<DirectoryTenant['settings']['registration'] | undefined> {
@@ -112,38 +173,24 @@ export function createRegistrationService(deps: RegistrationDeps) {
     },
 
     /**
-     * Takes a registration.
+     * A challenge of proof of work for a registration at the call's tenant, or at the platform's where it names none.
      *
-     * @throws Failure `registration_closed`, `cross_tenant`, `invalid_input`, `captcha_failed`, `rate_limited`,
-     *   `password_policy`, `password_breached`, `busy`; `email_taken` only where addresses need not be proven
+     * @throws Failure `not_found` where the tenant asks for another CAPTCHA, or none
      */
-    async register(call: OpenCall, draft: RegistrationDraft, way: RegistrationWay = {}): Promise<Registered> {
-      const { there, tenant } = await openTenant(call, way.slug);
-      const { registration: rules } = tenant.settings;
-      assertPassword(draft.password);
-      const values = checkedDraft(draft, rules.emailDomains);
-      await throttle.takeRequest(there, 'registration');
-      const proof = await captcha.judge(there, rules, way.captcha);
-      if (proof.kind === 'unproven') {
-        if (!proof.wasAsked && !way.withoutCaptcha) throw new Failure('captcha_failed');
-        await throttle.takeUnproven(there);
-      }
-      await throttle.takeNames('registration', values.emailCanonical);
-      const userId = newId<UserId>();
-      const { email, firstName, lastName, locale } = values;
-      const ready = await passwords.prepareNew(there, { userId, email }, draft.password, tenant);
-      const applicant: Applicant = { userId, email, firstName, lastName, locale, password: ready.stored };
-      if (rules.verifyEmail || proof.kind === 'unproven') {
-        await put(there, { applicant, ...wayOf(way) }, proof);
-        const times = { createdAt: call.now, updatedAt: call.now, lastSignInAt: null };
-        const user: User = { ...values, ...times, id: userId, status: 'pending' };
-        return { tenantId: tenant.id, user, verificationRequired: true };
-      }
-      const user = await inTransaction(there, async (tx) => {
-        await captcha.spend(tx, proof);
-        return enrolment.make(tx, applicant, { emailVerified: false });
-      });
-      return { tenantId: tenant.id, user, verificationRequired: false };
+    async challenge(call: OpenCall): Promise<Challenge> {
+      const tenantId = call.tenantId ?? (await deps.platformTenant(call));
+      const tenant = await directory.byId(call, tenantId);
+      const made = tenant && (await captcha.challenge({ ...call, tenantId }, tenant.settings.registration));
+      if (!made) throw new Failure('not_found');
+      return made;
+    },
+
+    prepare,
+    take,
+
+    /** Both at once. @throws Failure what `prepare` and `take` throw */
+    async register(call: OpenCall, draft: RegistrationDraft, way?: RegistrationWay): Promise<Registered> {
+      return take(call, await prepare(call, draft, way));
     },
 
     /**

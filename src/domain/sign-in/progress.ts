@@ -2,10 +2,12 @@ import { inTransaction, type TenantCall } from '../../kernel/call.ts';
 import type { ChallengeId, TenantId } from '../../kernel/ids.ts';
 import { LIMITS } from '../../kernel/limits.ts';
 import type { AuditService } from '../audit/audit-service.ts';
+import type { DutyService } from '../duties/duty-service.ts';
 import type { ChallengeService, Question } from '../factors/challenge-service.ts';
 import type { FactorKind } from '../factors/factor.ts';
 import type { FactorService } from '../factors/factor-service.ts';
 import type { TenantKeyService } from '../keys/tenant-key-service.ts';
+import type { VerificationService } from '../recovery/verification-service.ts';
 import type { DeviceCookies } from './device-cookie.ts';
 import * as store from './sign-in-store.ts';
 import { type Action, nextStep, type Standing, vouchedOf } from './steps.ts';
@@ -23,7 +25,16 @@ export type Outcome = { tenantId: TenantId; vouched: Vouched } & (
 export type SignInEnd = 'success' | 'failure' | 'locked' | 'challenge';
 
 /** The browser of a sign-in: its device cookie, and the interaction it is in; programs have neither. */
-export type Browser = { deviceCookie?: string | undefined; browser?: string | undefined };
+export type Browser = {
+  deviceCookie?: string | undefined;
+  browser?: string | undefined;
+  /** What letters to the person need to know of the page they stand before. */
+  languages?: readonly string[] | undefined;
+  base?: string | undefined;
+};
+
+/** What was proven, and whether a session stands on it already. */
+export type Proofs = { amr: readonly string[]; authTime: Date; inSession?: boolean };
 
 export type ProgressDeps = {
   devices: DeviceCookies;
@@ -31,31 +42,36 @@ export type ProgressDeps = {
   audit: Pick<AuditService, 'record'>;
   factors: Pick<FactorService, 'secondFactorOf'>;
   challenges: Pick<ChallengeService, 'put'>;
+  duties: Pick<DutyService, 'of'>;
+  verification: Pick<VerificationService, 'offer'>;
   onEnd: (end: SignInEnd) => void;
 };
 
 /** What every step of a sign-in ends with: where it stands, and how it goes on. */
-export function createProgress({ devices, keys, audit, factors, challenges, onEnd }: ProgressDeps) {
+export function createProgress(deps: ProgressDeps) {
+  const { devices, keys, audit, factors, challenges, duties, verification, onEnd } = deps;
   const tickets = createTickets({ keys });
 
   return {
     tickets,
 
-    /** Where a person stands with these proofs on this browser. One statement more. */
+    /** Where a person stands with these proofs on this browser. One statement more, two where the tenant has duties. */
     async standingOf(
       call: TenantCall,
       { account, tenant }: { account: store.Account; tenant: store.TenantOfAccount },
-      { amr, authTime }: { amr: readonly string[]; authTime: Date },
+      { amr, authTime, inSession = false }: Proofs,
       { deviceCookie, browser }: Browser,
     ): Promise<Standing> {
       // Programs are not remembered: nobody could tell them to forget.
       const deviceId = browser && (await devices.deviceOf(call, deviceCookie, account.userId));
       const second = await factors.secondFactorOf(call, account.userId, tenant.mfa, deviceId);
-      return { account, tenant, amr, authTime, second };
+      const owed = await duties.of(call, account.userId, tenant);
+      return { account, tenant, amr, authTime, second, duties: owed, inSession };
     },
 
-    /** Notes that somebody is in, in the caller's transaction or in one of its own. */
-    async enter(call: TenantCall, { account, amr }: Standing): Promise<void> {
+    /** Notes that somebody is in, in the caller's transaction or in one of its own; nothing where they were in before. */
+    async enter(call: TenantCall, { account, amr, inSession }: Standing): Promise<void> {
+      if (inSession) return;
       const details = amr.includes('mfa') ? { amr: [...amr] } : {};
       const note = { target: `user:${account.userId}`, details };
       const age = call.now.getTime() - (account.lastSignInAt?.getTime() ?? 0);
@@ -71,7 +87,7 @@ export function createProgress({ devices, keys, audit, factors, challenges, onEn
     async outcomeOf(
       call: TenantCall,
       standing: Standing,
-      { deviceCookie, browser }: Browser,
+      { deviceCookie, browser, ...reader }: Browser,
       purpose: Question['purpose'] = 'sign-in',
     ): Promise<Outcome> {
       const { account, amr, authTime, second } = standing;
@@ -90,6 +106,7 @@ export function createProgress({ devices, keys, audit, factors, challenges, onEn
       }
       const known = { ...common, deviceCookie: await devices.remember(call, deviceCookie, account.userId) };
       if (!step) return { ...known, kind: 'signed-in' };
+      if (step === 'verify-email') await verification.offer(call, account.userId, { ...reader, holder: browser });
       return { ...known, kind: 'action-needed', action: step, ticket: await tickets.write(call, step, standing) };
     },
   };

@@ -3,14 +3,17 @@ import { Failure } from '../../kernel/failure.ts';
 import type { TenantId } from '../../kernel/ids.ts';
 import { LIMITS } from '../../kernel/limits.ts';
 import type { AuditService } from '../audit/audit-service.ts';
+import type { DutyService } from '../duties/duty-service.ts';
 import type { ChallengeService } from '../factors/challenge-service.ts';
 import type { FactorService } from '../factors/factor-service.ts';
 import type { PasskeyService } from '../factors/passkey-service.ts';
 import type { TenantKeyService } from '../keys/tenant-key-service.ts';
 import type { PasswordService } from '../passwords/password-service.ts';
 import { assertPassword } from '../passwords/password-text.ts';
+import type { VerificationService } from '../recovery/verification-service.ts';
 import { DEFAULT_SETTINGS } from '../tenants/settings.ts';
 import type { DeviceCookies } from './device-cookie.ts';
+import { createDutySteps } from './duty-steps.ts';
 import { createEnrolmentSteps } from './enrolment-steps.ts';
 import { nameOf, readIdentifier } from './identifier.ts';
 import { createLaterSteps } from './later-steps.ts';
@@ -29,6 +32,8 @@ export type SignInDeps = {
   factors: FactorService;
   passkeys: PasskeyService;
   challenges: ChallengeService;
+  duties: DutyService;
+  verification: VerificationService;
   /** The tenant that keeps count and trail of logins that name neither a tenant nor an account. */
   platformTenant(call: OperatorCall): Promise<TenantId>;
   /** Hears how each attempt ended, for the metrics. */
@@ -102,7 +107,8 @@ export function createSignIn(deps: SignInDeps) {
     const proofs = { amr: ['pwd'], authTime: call.now };
     const standing = await progress.standingOf(call, opened, proofs, presented);
     const step = nextStep(standing);
-    const seen = step === 'new-password' ? undefined : account.password;
+    // A ticket for an action is bound to the hash that was seen; the next login without one renews it.
+    const seen = step === undefined || step === 'factor' ? account.password : undefined;
     const fresh = seen && (await passwords.refreshed(seen, presented.password));
     if (seen && fresh) await passwords.rehash(call, account.userId, seen, fresh);
     if (!step) await progress.enter(call, standing);
@@ -160,6 +166,7 @@ export function createSignIn(deps: SignInDeps) {
     ...createPasskeySignIn({ ...deps, progress, onEnd }),
     ...createLaterSteps({ ...deps, progress, onEnd }),
     ...createEnrolmentSteps({ ...deps, progress }),
+    ...createDutySteps({ ...deps, progress }),
   };
 }
 

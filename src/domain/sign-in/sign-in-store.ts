@@ -1,6 +1,7 @@
 import { prepared } from '../../database/pool.ts';
 import type { OperatorCall, TenantCall } from '../../kernel/call.ts';
 import type { TenantId, UserId } from '../../kernel/ids.ts';
+import type { DutyRules } from '../duties/duty.ts';
 import type { StoredHash } from '../passwords/hash.ts';
 import { DEFAULT_SETTINGS, type OwnSettings, type TenantSettings } from '../tenants/settings.ts';
 import type { UserStatus } from '../users/user.ts';
@@ -21,7 +22,7 @@ export type TenantOfAccount = {
   name: string;
   lockout: Lockout;
   mfa: TenantSettings['mfa'];
-};
+} & DutyRules;
 
 /** Which account a name leads to. The account is undefined where there is none, or where the tenant is not active. */
 export type Found = { tenant: TenantOfAccount; account: Account | undefined };
@@ -54,7 +55,9 @@ function toFound(row: Row): Found {
   // What a sign-in needs of the settings: to complete them all costs more than its statement.
   const lockout = { ...DEFAULT_SETTINGS.lockout, ...row.settings.lockout } as Lockout;
   const mfa = { ...DEFAULT_SETTINGS.mfa, ...row.settings.mfa } as TenantSettings['mfa'];
-  const tenant = { id: row.tenant_id, slug: row.slug, name: row.tenant_name, lockout, mfa };
+  const signIn = { ...DEFAULT_SETTINGS.signIn, ...row.settings.signIn } as TenantSettings['signIn'];
+  const terms = { ...DEFAULT_SETTINGS.terms, ...row.settings.terms } as TenantSettings['terms'];
+  const tenant = { id: row.tenant_id, slug: row.slug, name: row.tenant_name, lockout, mfa, signIn, terms };
   if (row.user_id === null || !row.tenant_active) return { tenant, account: undefined };
   const password =
     row.hash === null

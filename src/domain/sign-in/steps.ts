@@ -1,10 +1,11 @@
 import type { UserId } from '../../kernel/ids.ts';
+import type { Duties } from '../duties/duty.ts';
 import type { SecondFactor } from '../factors/factor.ts';
 import type { Account, TenantOfAccount } from './sign-in-store.ts';
 import type { Vouched } from './tokens.ts';
 
 /** What a person must still do after the proofs, before they are signed in. */
-export type Action = 'new-password' | 'enrol-factor';
+export type Action = 'verify-email' | 'accept-terms' | 'new-password' | 'enrol-factor';
 
 /** A further proof, or something to do. */
 export type Step = 'factor' | Action;
@@ -16,6 +17,9 @@ export type Standing = {
   amr: readonly string[];
   authTime: Date;
   second: SecondFactor;
+  duties: Duties;
+  /** Whether these are the proofs of a session that has begun: then it is not asked for more of them here. */
+  inSession: boolean;
 };
 
 /** Authentication context classes: one factor, two factors. */
@@ -25,12 +29,14 @@ const hasTwo = (amr: readonly string[]) => amr.includes('mfa');
 
 /**
  * What comes between the right password and the session, in this order: proofs first, so that nothing can be changed by
- * who has one of two. The verification of the e-mail address or terms of use are a line here, and an answer of the faces.
+ * who has one of two. That somebody reads the letters of their address is a proof too.
  */
 const STEPS: readonly { step: Step; wanted(standing: Standing): boolean }[] = [
-  { step: 'factor', wanted: ({ amr, second }) => second.asked && !hasTwo(amr) },
+  { step: 'factor', wanted: ({ amr, second, inSession }) => second.asked && !hasTwo(amr) && !inSession },
+  { step: 'verify-email', wanted: ({ duties }) => duties.verifyEmail !== undefined },
+  { step: 'accept-terms', wanted: ({ duties }) => duties.acceptTerms !== undefined },
   { step: 'new-password', wanted: ({ account }) => account.password?.mustChange === true },
-  { step: 'enrol-factor', wanted: ({ second }) => second.mustEnrol },
+  { step: 'enrol-factor', wanted: ({ second, inSession }) => second.mustEnrol && !inSession },
 ];
 
 /** The next thing to do; undefined: all is done. */

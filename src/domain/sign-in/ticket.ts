@@ -7,9 +7,22 @@ import type { StoredHash } from '../passwords/hash.ts';
 import type { Action, Standing } from './steps.ts';
 
 /** A sign-in that waits for an action. Times in milliseconds since 1970. */
-type Content = { userId: UserId; amr: readonly string[]; authTime: number; password: string; expires: number };
+type Content = {
+  userId: UserId;
+  amr: readonly string[];
+  authTime: number;
+  inSession: boolean;
+  password: string;
+  expires: number;
+};
 
-export type OpenTicket = { userId: UserId; amr: readonly string[]; authTime: Date; isFor(stored: StoredHash): boolean };
+/** What a ticket is for: an action, or the way in after an account was made just now. */
+export type Errand = Action | 'arrival';
+
+export type OpenTicket = Pick<Standing, 'amr' | 'authTime' | 'inSession'> & {
+  userId: UserId;
+  isFor(stored: StoredHash): boolean;
+};
 
 const printOf = (stored: StoredHash) => sha256(`sign-in-ticket:${stored.hash}`).toString('base64url');
 
@@ -18,18 +31,19 @@ const printOf = (stored: StoredHash) => sha256(`sign-in-ticket:${stored.hash}`).
  * password that was shown, good for ten minutes. A new password makes it void, so it is used once.
  */
 export function createTickets({ keys }: { keys: Pick<TenantKeyService, 'keyFor'> }) {
-  const place = (call: TenantCall, action: Action) => `${call.tenantId}/sign-in-ticket/${action}`;
+  const place = (call: TenantCall, action: Errand) => `${call.tenantId}/sign-in-ticket/${action}`;
 
   return {
     async write(
       call: TenantCall,
-      action: Action,
-      { account, amr, authTime }: Pick<Standing, 'account' | 'amr' | 'authTime'>,
+      action: Errand,
+      { account, amr, authTime, inSession }: Pick<Standing, 'account' | 'amr' | 'authTime' | 'inSession'>,
     ): Promise<string> {
       const content: Content = {
         userId: account.userId,
         amr,
         authTime: authTime.getTime(),
+        inSession,
         password: account.password ? printOf(account.password) : '',
         expires: call.now.getTime() + LIMITS.signInTicketSeconds * 1000,
       };
@@ -38,12 +52,13 @@ export function createTickets({ keys }: { keys: Pick<TenantKeyService, 'keyFor'>
     },
 
     /** Undefined for what is forged, too old, another tenant's or for another action. */
-    async read(call: TenantCall, action: Action, ticket: string): Promise<OpenTicket | undefined> {
+    async read(call: TenantCall, action: Errand, ticket: string): Promise<OpenTicket | undefined> {
       const key = await keys.keyFor(call, 'seal');
       const content = opened(key, place(call, action), ticket);
       if (!content || content.expires <= call.now.getTime()) return undefined;
-      const { userId, amr, authTime, password } = content;
-      return { userId, amr, authTime: new Date(authTime), isFor: (stored) => equalSecrets(printOf(stored), password) };
+      const { userId, amr, authTime, inSession, password } = content;
+      const isFor = (stored: StoredHash) => equalSecrets(printOf(stored), password);
+      return { userId, amr, authTime: new Date(authTime), inSession, isFor };
     },
   };
 }

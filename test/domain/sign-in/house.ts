@@ -1,5 +1,7 @@
 import { randomBytes, randomInt } from 'node:crypto';
+import { createAccessService } from '../../../src/domain/access/access-service.ts';
 import { createAuditService } from '../../../src/domain/audit/audit-service.ts';
+import { createDutyService } from '../../../src/domain/duties/duty-service.ts';
 import { createChallengeService } from '../../../src/domain/factors/challenge-service.ts';
 import { createCodeThrottle } from '../../../src/domain/factors/code-throttle.ts';
 import { createFactorService } from '../../../src/domain/factors/factor-service.ts';
@@ -10,12 +12,16 @@ import { createBreachCheck, type FetchText } from '../../../src/domain/passwords
 import { createCommonPasswords } from '../../../src/domain/passwords/common-passwords.ts';
 import { createHasher, type HasherSettings, type HashRun } from '../../../src/domain/passwords/hash.ts';
 import { createPasswordService } from '../../../src/domain/passwords/password-service.ts';
+import { createEmailTokenService } from '../../../src/domain/recovery/email-token-service.ts';
+import { createRecoveryThrottle } from '../../../src/domain/recovery/recovery-throttle.ts';
+import { createVerificationService } from '../../../src/domain/recovery/verification-service.ts';
 import { createSessionService } from '../../../src/domain/sessions/session-service.ts';
 import { createDeviceCookies } from '../../../src/domain/sign-in/device-cookie.ts';
 import type { Outcome } from '../../../src/domain/sign-in/progress.ts';
 import { createSignIn } from '../../../src/domain/sign-in/sign-in-service.ts';
 import { createThrottle } from '../../../src/domain/sign-in/throttle.ts';
 import type { OwnSettings } from '../../../src/domain/tenants/settings.ts';
+import { createUserService } from '../../../src/domain/users/user-service.ts';
 import { inOperatorTransaction, inTransaction, type OperatorCall, type TenantCall } from '../../../src/kernel/call.ts';
 import { canonicalEmail, canonicalUsername } from '../../../src/kernel/canonical.ts';
 import { Failure } from '../../../src/kernel/failure.ts';
@@ -55,19 +61,31 @@ export function aHouse({ hasher = {}, fetchText }: { hasher?: Partial<HasherSett
   };
   const sessions = createSessionService({ audit });
   const factors = createFactorService({ keys, sessions, audit });
-  const passkeys = createPasskeyService({ keys, factors, letters: createLetterService({ keys }), audit });
+  const letters = createLetterService({ keys });
+  const passkeys = createPasskeyService({ keys, factors, letters, audit });
   const codeThrottle = createCodeThrottle({ counters: counters() });
   const challenges = createChallengeService({ factors, passkeys, throttle: codeThrottle, audit });
+  const duties = createDutyService({ audit });
+  const users = createUserService({ audit, access: createAccessService({ audit }), sessions, passwords, letters });
+  const byLetter = {
+    tokens: createEmailTokenService({ keys }),
+    throttle: createRecoveryThrottle({ counters: counters() }),
+  };
+  const verification = createVerificationService({ ...byLetter, letters, users });
   const signIn = createSignIn({
-    factors,
-    passkeys,
-    challenges,
-    passwords,
-    throttle,
-    devices,
-    keys,
-    audit,
-    platformTenant,
+    ...{
+      factors,
+      passkeys,
+      challenges,
+      passwords,
+      throttle,
+      devices,
+      keys,
+      audit,
+      platformTenant,
+      duties,
+      verification,
+    },
   });
   return { runs, audit, devices, throttle, passwords, factors, passkeys, challenges, signIn, platformTenant };
 }

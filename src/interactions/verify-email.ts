@@ -1,0 +1,94 @@
+import type Koa from 'koa';
+import { CODE_DIGITS } from '../domain/recovery/email-token.ts';
+import type { Outcome } from '../domain/sign-in/progress.ts';
+import { readDeviceCookie } from '../http/device-cookie.ts';
+import { Failure } from '../kernel/failure.ts';
+import { rememberInteraction } from './errand.ts';
+import { aboutAccount, type InteractionStep } from './interaction.ts';
+import type { LoginTools } from './login.ts';
+import type { Pending } from './pending.ts';
+
+type Waiting = Extract<Pending, { kind: 'verify-email' }>;
+
+/** The address must be proven first: a field for the code of the letter, and a way on for whoever has opened its link. */
+export async function showVerifyEmail(
+  ctx: Koa.Context,
+  step: InteractionStep,
+  { userId }: Pick<Waiting, 'userId'>,
+  { page }: Pick<LoginTools, 'page'>,
+  { again, problem, status }: { again?: boolean; problem?: string; status?: number } = {},
+): Promise<void> {
+  const { action, csrf, issuer, details } = step;
+  const account = await aboutAccount(step, userId);
+  if (!account) throw new Failure('sign_in_expired');
+  // The link, opened on this browser, leads back here.
+  rememberInteraction(ctx, issuer, details.uid);
+  const data = {
+    action,
+    csrf,
+    matter: 'verify_email' as const,
+    to: account.identifier,
+    again,
+    codeChars: CODE_DIGITS,
+    continuable: true,
+    cancellable: true,
+    problem: problem === undefined ? undefined : { code: problem },
+  };
+  page(ctx, 'letter-sent', data, status);
+}
+
+/** @returns how the sign-in goes on; undefined when the page was shown again. @throws Failure `sign_in_expired` */
+export async function postVerifyEmail(
+  ctx: Koa.Context,
+  step: InteractionStep,
+  form: Record<string, string | undefined>,
+  pending: Waiting,
+  tools: LoginTools,
+): Promise<Outcome | undefined> {
+  const { signIn, callOf, readerOf } = tools;
+  const { action, code = '' } = form;
+  const given = { ticket: pending.ticket, browser: step.details.uid, ...readerOf(ctx) };
+  const deviceCookie = readDeviceCookie(ctx);
+  const again = async (more: { again?: boolean; problem?: string; status?: number }): Promise<undefined> => {
+    await showVerifyEmail(ctx, step, pending, tools, more);
+  };
+  try {
+    if (action === 'resend') {
+      await signIn.resendEmailCode(callOf(ctx), given);
+      return await again({ again: true });
+    }
+    if (action === 'opened') return await openedLink(ctx, step, pending, tools);
+    return await signIn.withEmailCode(callOf(ctx), { ...given, deviceCookie, code });
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    if (error.code === 'token_invalid') return again({ problem: 'code_wrong', status: 401 });
+    if (error.code !== 'rate_limited') throw error;
+    ctx.set('retry-after', String(error.details['retryAfter']));
+    return again({ problem: 'rate_limited', status: 429 });
+  }
+}
+
+/** Where the link was opened, the sign-in goes on; else the page says that it was not. */
+async function openedLink(
+  ctx: Koa.Context,
+  step: InteractionStep,
+  pending: Waiting,
+  tools: LoginTools,
+): Promise<Outcome | undefined> {
+  const outcome = await lookForLink(ctx, step, pending, tools);
+  if (outcome) return outcome;
+  await showVerifyEmail(ctx, step, pending, tools, { problem: 'link_not_opened', status: 401 });
+  return undefined;
+}
+
+/** How the sign-in goes on, where the link was opened meanwhile. @throws Failure `sign_in_expired` */
+export async function lookForLink(
+  ctx: Koa.Context,
+  { details }: InteractionStep,
+  { ticket }: Waiting,
+  { signIn, callOf, readerOf }: LoginTools,
+): Promise<Outcome | undefined> {
+  const browser = { browser: details.uid, deviceCookie: readDeviceCookie(ctx), ...readerOf(ctx) };
+  const outcome = await signIn.withEmailLink(callOf(ctx), { ticket, ...browser });
+  return outcome.kind === 'action-needed' && outcome.action === 'verify-email' ? undefined : outcome;
+}
