@@ -70,15 +70,19 @@ describe('the views', () => {
     );
   });
 
-  it('have one script, which writes no markup, runs no text and asks nobody but us', () => {
-    const scripts = readdirSync('views/assets').filter((file) => file.endsWith('.js'));
-    expect(scripts).to.deep.equal(['passkeys.js']);
-    const script = readFileSync('views/assets/passkeys.js', 'utf8');
-    expect(script).not.to.match(
-      /innerHTML|outerHTML|insertAdjacent|document\.write|\beval\b|Function\(|setAttribute\('on/,
-    );
-    expect([...script.matchAll(/fetch\(([^,)]*)/g)].map(([, address]) => address)).to.deep.equal(['location.href']);
-    expect(script).not.to.match(/https?:\/\/|import\(|WebSocket|sendBeacon|XMLHttpRequest/);
+  /** Every script there is, and what each may fetch. */
+  const SCRIPTS: Record<string, readonly string[]> = { 'altcha.js': [], 'passkeys.js': ['location.href'] };
+
+  it('have two scripts, which write no markup, run no text and ask nobody but us', () => {
+    expect(readdirSync('views/assets').filter((file) => file.endsWith('.js'))).to.deep.equal(Object.keys(SCRIPTS));
+    for (const [file, addresses] of Object.entries(SCRIPTS)) {
+      const script = readFileSync(`views/assets/${file}`, 'utf8');
+      expect(script, file).not.to.match(
+        /innerHTML|outerHTML|insertAdjacent|document\.write|\beval\b|Function\(|setAttribute\('on/,
+      );
+      expect([...script.matchAll(/fetch\(([^,)]*)/g)].map(([, address]) => address)).to.deep.equal(addresses);
+      expect(script, file).not.to.match(/https?:\/\/|import\(|WebSocket|sendBeacon|XMLHttpRequest/);
+    }
   });
 
   it('ask for nothing from elsewhere', () => {
