@@ -17,6 +17,7 @@ import { likePattern } from '../../src/kernel/page.ts';
 import { assertionOf, registrationJson } from './authenticator.ts';
 import { authorization, configured } from './clients.ts';
 import { serving } from './http.ts';
+import { LETTER_PROOFS } from './letter-limit-proofs.ts';
 import { aSite, fetchAt, startNode, type TestNode } from './node.ts';
 import { aSlug, aTenant, rooms } from './rooms.ts';
 import { TREE_PROOFS } from './tree-limit-proofs.ts';
@@ -49,8 +50,6 @@ const argon2 = (memory: number, passes: number, lanes: number, more = '') =>
 const client = (draft: Partial<ClientDraft>) =>
   checkedClient({ clientId: 'c', kind: 'web', redirectUris: ['https://app.example/cb'], ...draft });
 
-const termsOf = (version: string, more = 0) => ({ version, documents: { en: { text: `x${x(more)}` } } });
-
 function refused(): never {
   throw new Failure('invalid_input');
 }
@@ -64,39 +63,7 @@ function attestationOf(bytes: number, transports = 1) {
 
 /** A limit without a line here fails test/limits.test.ts. */
 export const PROOFS: Record<string, Proof> = {
-  changeEmailSeconds: sizes('domain/recovery/email-token.ts'),
-  emailCodeTries: sizes('domain/recovery/email-token-service.ts'),
-  emailCodesOfBrowser: file('domain/recovery/recovery-reset.test.ts', 'the last three letters'),
-  emailTokenChars: sizes('domain/recovery/email-token-service.ts'),
-  captchaAnswerBytes: sizes('house.ts'),
-  captchaChars: file('domain/registration/captcha-service.test.ts', 'anything of it was changed or made up'),
-  captchaSeconds: file('domain/registration/captcha-service.test.ts', 'its own time only'),
-  unprovenRegistrationsOfAddress: file('domain/registration/registration-rules.test.ts', 'lets fewer through'),
-  unprovenRegistrationsOfTenant: file('domain/registration/registration-rules.test.ts', 'lets a tenant’s robots'),
-  captchaSecretChars: sizes('domain/tenants/captcha-secret.ts'),
-  registrationDomains: {
-    upTo: (n) => settings({ registration: { emailDomains: many(n, (at) => `d${at}.example`) } }),
-  },
-  termsVersions: { upTo: (n) => settings({ terms: { versions: many(n, (at) => termsOf(`v${at}`)) } }) },
-  termsChars: {
-    upTo: (n) => settings({ terms: { versions: [termsOf('v1', n - JSON.stringify([termsOf('v1')]).length)] } }),
-  },
-  recoveriesOfAddress: sizes('domain/recovery/recovery-throttle.ts'),
-  recoveriesOfEmail: sizes('domain/recovery/recovery-throttle.ts'),
-  recoveryAccounts: sizes('domain/recovery/recovery-service.ts'),
-  recoverySeconds: sizes('domain/recovery/email-token.ts'),
-  recoveryTriesOfAddress: sizes('domain/recovery/recovery-throttle.ts'),
-  recoveryWindowSeconds: sizes('domain/recovery/recovery-throttle.ts'),
-  smtpPasswordChars: sizes('domain/tenants/smtp-password.ts'),
-  smtpUserChars: sizes('cli/blueprint-schema.ts'),
-  smtpServers: file('mail/mail-sender.test.ts'),
-  smtpConnections: file('mail/mail-sender.test.ts'),
-  smtpLettersOfConnection: sizes('mail/mail-sender.ts'),
-  smtpIdleMs: sizes('mail/mail-sender.ts'),
-  smtpConnectMs: sizes('mail/mail-sender.ts'),
-  smtpDeliveryMs: sizes('mail/mail-sender.ts'),
-  lettersShown: sizes('domain/mail/letter-service.ts'),
-  verifyEmailSeconds: sizes('domain/recovery/email-token.ts'),
+  ...LETTER_PROOFS,
   // HTTP
   jsonBodyBytes: { upTo: (n) => jsonOf(n) },
   formBodyBytes: file('http/form-body.test.ts'),
