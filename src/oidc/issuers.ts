@@ -99,7 +99,7 @@ export function createIssuers(options: IssuersOptions) {
       provider,
       run,
       readJwt,
-      discovery: Buffer.from(JSON.stringify(publicMetadata(discovery.body as Metadata))),
+      discovery: Buffer.from(JSON.stringify(publicMetadata(discovery.body as Metadata, tenant))),
       jwks: Buffer.from(JSON.stringify(publicJwks(keys))),
     };
   }
@@ -181,10 +181,17 @@ export type Issuers = ReturnType<typeof createIssuers>;
 
 type Metadata = { grant_types_supported: string[] };
 
-/** The grant of our own JSON logins is nobody else's business. */
-const publicMetadata = (metadata: Metadata): Metadata => ({
+/**
+ * The grant of our own JSON logins is nobody else's business. Whether people may be sent here to make an account is said
+ * as Prompt Create 1.0 §4.1.1 has it.
+ */
+const publicMetadata = (metadata: Metadata, { settings }: DirectoryTenant) => ({
   ...metadata,
   grant_types_supported: metadata.grant_types_supported.filter((grant) => grant !== FIRST_PARTY_GRANT),
+  prompt_values_supported: [
+    ...['none', 'login', 'consent', 'select_account'],
+    ...(settings.registration.selfService ? ['create'] : []),
+  ],
 });
 
 /** The core would also answer `/OAuth/Token/`, past everything that stands before it and goes by the path. */

@@ -197,6 +197,9 @@ describe('registration on pages', () => {
 
   it('begins at once for an application that asks for it (prompt=create)', async () => {
     const site = await openSite();
+    const promptsOf = async ({ issuer }: Site) =>
+      (await ask(node, 'GET', `${issuer}/.well-known/openid-configuration`)).body.prompt_values_supported;
+    expect(await promptsOf(site)).to.deep.equal(['none', 'login', 'consent', 'select_account', 'create']);
     const { url, redeem } = await asking(site, { prompt: 'create' });
     const browser = aBrowser(node);
     const page = await browser.go(url);
@@ -207,6 +210,7 @@ describe('registration on pages', () => {
     const back = await browser.submit(sent, { code: (await proofOf(site)).code!, action: 'verify' });
     expect((await redeem(back.url)).claims()?.['amr']).to.deep.equal(['pwd']);
     const closed = await aSite(node);
+    expect(await promptsOf(closed)).not.to.include('create');
     expect(isLogin(await aBrowser(node).go((await asking(closed, { prompt: 'create' })).url))).to.equal(true);
   });
 
