@@ -87,7 +87,7 @@ export function createApp(house: House, options: AppOptions = {}) {
     accountRoutes({
       ...services,
       ...pageTools,
-      pages: createEveryPage({ ...services, page, languages: texts.languages }),
+      pages: createEveryPage({ ...services, ...pageTools, languages: texts.languages }),
       limiter: limiterOf(house),
     }),
   ]);

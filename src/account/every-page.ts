@@ -5,6 +5,7 @@ import { createApplicationPages } from './applications.ts';
 import { createAuthenticatorPage } from './authenticator.ts';
 import { createBackupCodesPage } from './backup-codes.ts';
 import { createDevicePages } from './devices.ts';
+import { createEmailPages, type EmailDeps } from './email.ts';
 import { createFactorNamePage } from './factor-name.ts';
 import { createLanguagePage } from './language.ts';
 import { createOverviewPage } from './overview.ts';
@@ -14,7 +15,7 @@ import { createProfilePage } from './profile.ts';
 import { createSecurityPages } from './security.ts';
 import { createSessionPages } from './sessions.ts';
 
-export type EveryPageDeps = {
+export type EveryPageDeps = EmailDeps & {
   page: Page;
   /** The languages in which there are pages. */
   languages: readonly { code: string; name: string }[];
@@ -25,6 +26,7 @@ export function createEveryPage(deps: EveryPageDeps): AccountPage[] {
   return [
     createOverviewPage(deps),
     createProfilePage(deps),
+    ...createEmailPages(deps),
     createPasswordPage(deps),
     ...createSecurityPages(deps),
     createAuthenticatorPage(deps),

@@ -18,6 +18,7 @@ export function createPasswordPage({ page, passwords }: PasswordDeps): AccountPa
     const data = {
       ...formOf(visit, 'password', refusal?.problem),
       identifier: visit.user.email,
+      recoveryUrl: `${visit.issuer.mount}/recovery`,
       hasPassword: await passwords.has(visit.call, visit.userId),
       minLength: password.minLength,
       rules: rulesOf(password, refusal?.reasons ?? []),

@@ -9,6 +9,9 @@ export const ACCOUNT_NOTES = {
   profile_saved: true,
   password_changed: true,
   language_saved: true,
+  email_changed: true,
+  email_verified: true,
+  letter_sent: true,
   session_ended: true,
   others_ended: true,
   application_removed: true,
@@ -128,11 +131,16 @@ export type AccountPages = {
     /** The field that was refused, by its name in the form. */
     refused?: string | undefined;
   };
+  /** Sends `email`. */
+  'account-email': Form & { email: string; typed: string };
+  /** Sends `code`; where the present address is proven, also `action`: `send`, `verify`. */
+  'account-email-code': (Form & { matter: 'change' }) | (Form & { matter: 'proof'; email: string });
   /** Sends `current_password`, `password`, `password_confirmation`, `end_others` (`1` or absent). */
   'account-password': Form & {
     identifier: string;
-    /** Without one there is nothing to change. */
+    /** Without one there is nothing to change, but one can be chosen where forgotten ones are replaced. */
     hasPassword: boolean;
+    recoveryUrl: string;
     minLength: number;
     rules: readonly PasswordRule[];
   };
@@ -180,6 +188,8 @@ export type AccountPages = {
 export const EVERY_ACCOUNT_VIEW: Record<keyof AccountPages, true> = {
   'account-overview': true,
   'account-profile': true,
+  'account-email': true,
+  'account-email-code': true,
   'account-password': true,
   'account-security': true,
   'account-authenticator': true,

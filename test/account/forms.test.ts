@@ -23,7 +23,8 @@ describe('every page of the account', () => {
     const browser = aBrowser(node());
     const asked = await browser.signIn(`${its.issuer}/account`, its.email);
     await browser.submit(asked, { action: 'verify', code: await codeOf(secret), remember_device: '1' });
-    const { factors, sessions, rememberedDevices } = node().house.services;
+    const { factors, sessions, rememberedDevices, users } = node().house.services;
+    await users.setVerified(its.call, its.user, { email: false });
     await siteTokens(its);
     const csrf = /name="csrf" value="([^"]+)"/.exec((await browser.go(`${its.issuer}/account/profile`)).html)![1]!;
     const own = await sessions.list(its.call, its.user);

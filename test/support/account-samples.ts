@@ -98,6 +98,36 @@ const profiles: SampleOf<'account-profile'>[] = [
   },
 ];
 
+const letters: (SampleOf<'account-email'> | SampleOf<'account-email-code'>)[] = [
+  {
+    name: 'account-email',
+    view: 'account-email',
+    data: { ...frame('profile'), ...form, email: 'ann.lindqvist@example.com', typed: '' },
+  },
+  {
+    name: 'account-email-problem',
+    view: 'account-email',
+    data: {
+      ...frame('profile'),
+      ...form,
+      email: 'ann.lindqvist@example.com',
+      typed: 'ann@nowhere',
+      problem: { code: 'email_invalid' },
+    },
+  },
+  {
+    name: 'account-email-code',
+    view: 'account-email-code',
+    data: { ...frame('profile'), ...form, matter: 'change', problem: { code: 'code_wrong' } },
+  },
+  {
+    name: 'account-email-proof',
+    view: 'account-email-code',
+    data: { ...frame('profile'), ...form, matter: 'proof', email: 'ann.lindqvist@example.com' },
+  },
+];
+
+const recovery = { recoveryUrl: '/recovery' };
 const rule = (name: string, count = 0, unmet = false) => ({ name, count, unmet });
 const passwords: SampleOf<'account-password'>[] = [
   {
@@ -106,6 +136,7 @@ const passwords: SampleOf<'account-password'>[] = [
     data: {
       ...frame('password'),
       ...form,
+      ...recovery,
       identifier: 'ann.lindqvist@example.com',
       hasPassword: true,
       minLength: 12,
@@ -118,6 +149,7 @@ const passwords: SampleOf<'account-password'>[] = [
     data: {
       ...frame('password'),
       ...form,
+      ...recovery,
       identifier: 'ann.lindqvist@example.com',
       hasPassword: true,
       minLength: 12,
@@ -139,7 +171,7 @@ const passwords: SampleOf<'account-password'>[] = [
 const none: SampleOf<'account-password'> = {
   name: 'account-password-none',
   view: 'account-password',
-  data: { ...frame('password'), ...form, identifier: '', hasPassword: false, minLength: 12, rules: [] },
+  data: { ...frame('password'), ...form, ...recovery, identifier: '', hasPassword: false, minLength: 12, rules: [] },
 };
 
 const lists: (SampleOf<'account-sessions'> | SampleOf<'account-applications'> | SampleOf<'account-language'>)[] = [
@@ -226,6 +258,7 @@ const questions: SampleOf<'account-confirm'>[] = [
 export const ACCOUNT_SAMPLES = [
   ...overviews,
   ...profiles,
+  ...letters,
   ...passwords,
   none,
   ...SECURITY_SAMPLES,
