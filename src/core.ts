@@ -68,7 +68,7 @@ export function createCore(house: House, pages: CorePages) {
     async deliverLogout(tenantId: TenantId, owed: OwedLogout, signal: AbortSignal): Promise<string | undefined> {
       const issuer = await issuers.ofSession(tenantId, owed.iss ?? undefined);
       if (!issuer) return 'the tenant is gone';
-      return issuers.inScope(issuer, () => sendLogout(issuer.provider, egress.fetch, owed, signal));
+      return issuers.inScope(issuer, () => sendLogout(issuer.provider, egress, owed, signal));
     },
   };
 }

@@ -27,14 +27,14 @@ const EVENT = 'http://schemas.openid.net/event/backchannel-logout';
  */
 export async function sendLogout(
   provider: Provider,
-  fetch: Egress['fetch'],
+  egress: Pick<Egress, 'fetch'>,
   owed: OwedLogout,
   signal: AbortSignal,
 ): Promise<string | undefined> {
   const client = (await provider.Client.find(owed.clientId)) ?? endedClient(provider, owed);
   if (!client?.backchannelLogoutUri) return 'the application has no address for logouts any more';
   const body = new URLSearchParams({ logout_token: await logoutToken(provider, client, owed) });
-  const { status } = await fetch(client.backchannelLogoutUri, { method: 'POST', body, signal });
+  const { status } = await egress.fetch(client.backchannelLogoutUri, { method: 'POST', body, signal });
   if (status !== 200 && status !== 204) throw new Error(`the application answered ${status}`);
   return undefined;
 }

@@ -2,6 +2,7 @@ import { aBrowser } from '../support/browser.ts';
 import { aSite, startNode, type TestNode } from '../support/node.ts';
 import { authorizeUrl } from '../support/oauth.ts';
 import { expectAlike, type Knock, locked, REFUSED, type Seen, seenAt } from '../support/refusals.ts';
+import { settle } from '../support/settle.ts';
 
 describe('a sign-in on the page that is refused', () => {
   let node: TestNode;
@@ -32,7 +33,8 @@ describe('a sign-in on the page that is refused', () => {
     const mask = (text: string) =>
       text.replace(/(name="csrf" value=")[^"]*/g, '$1').replace(/(&#34;challenge&#34;:&#34;)[\w-]*/g, '$1');
 
-    // What a node reads once of a tenant is read.
+    // What a node reads once of a tenant is read, and no news of it is on the way.
+    await settle(node, site, { branding: { primaryColor: '#123456' } });
     await (await atTheDoor(await REFUSED['an unknown address']!(node, site)))();
     const seen: Record<string, Seen> = {};
     const knocks: Record<string, Knock> = {};

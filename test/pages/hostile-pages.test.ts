@@ -16,7 +16,7 @@ describeInBrowser('a page of another site', function (this: Mocha.Suite) {
   let html = '';
   let callback: string;
   before(async () => {
-    [browser, node] = await Promise.all([openChromium(), startNode()]);
+    [browser, node] = await Promise.all([openChromium(), startNode({ settings: { RATE_LIMITS: 'false' } })]);
     // To a browser, localhost and 127.0.0.1 are two sites.
     evil = createServer((_request, response) => response.setHeader('content-type', 'text/html').end(html));
     evil.listen(0, '127.0.0.1');

@@ -1,3 +1,4 @@
+import { deliveryIds, sessionIds } from '../../src/api/v1/ids.ts';
 import type { SettingsChange } from '../../src/domain/tenants/settings.ts';
 import { inTransaction } from '../../src/kernel/call.ts';
 import { newId } from '../../src/kernel/ids.ts';
@@ -6,6 +7,7 @@ import type { Send } from './api.ts';
 import { codeOf, deviceAt, enrolPasskey, enrolTotp } from './factors.ts';
 import { lastLetter } from './letters.ts';
 import { PASSWORD, type Site, type TestNode } from './node.ts';
+import { aDelivery, aSession } from './sessions.ts';
 import { settle } from './settle.ts';
 import type { SignedIn } from './v1.ts';
 
@@ -80,6 +82,14 @@ export const WRITES: Record<string, Record<string, Maker>> = {
     revokeMySession: {
       make: async ({ as }) => ({ params: { id: (await as('GET', '/api/v1/me/sessions')).body.data[0].id } }),
       leaves: ['session.ended'],
+    },
+    revokeSession: {
+      make: async ({ site: { call, user } }) => ({ params: { id: sessionIds.encode(await aSession(call, user)) } }),
+      leaves: ['session.ended'],
+    },
+    retryLogoutDelivery: {
+      make: async ({ site: { call } }) => ({ params: { id: deliveryIds.encode(await aDelivery(call)) } }),
+      leaves: ['logout_delivery.retried'],
     },
     changePassword: {
       make: () => ({ body: { currentPassword: PASSWORD, newPassword: 'seven quiet rivers at dawn' } }),

@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import { sender } from '../../support/api.ts';
 import type { Site } from '../../support/node.ts';
 import { expectAlike, type Knock, locked, REFUSED, type Seen, seenAt } from '../../support/refusals.ts';
+import { settle } from '../../support/settle.ts';
 import { servingV1 } from '../../support/v1.ts';
 
 describe('a login of v1 that is refused', () => {
@@ -13,9 +14,10 @@ describe('a login of v1 that is refused', () => {
       headers: { 'x-forwarded-for': knock.ip, ...(slug !== undefined && { 'x-tenant-slug': slug }) },
     });
   const mask = (text: string) => text.replace(/"(requestId|timestamp)":"[^"]*"/g, '');
-  /** A site of which the node has read what it reads once. */
+  /** A site of which the node has read what it reads once, and has no news on the way. */
   async function warmed(named: boolean): Promise<{ home: Site; slug: string | undefined }> {
     const home = await site();
+    await settle(node(), home, { branding: { primaryColor: '#123456' } });
     for (const slug of [home.slug, undefined]) await login(await REFUSED['an unknown address']!(node(), home), slug);
     return { home, slug: named ? home.slug : undefined };
   }
