@@ -3,9 +3,10 @@ import type { SessionSweep } from './domain/sessions/session-sweep-service.ts';
 import type { House } from './house.ts';
 import { createExpiry } from './jobs/expiry.ts';
 import { createJobs, houseJobs, type Job } from './jobs/jobs.ts';
-import { createOutbox, Undeliverable } from './jobs/outbox.ts';
-import type { TenantCall } from './kernel/call.ts';
-import type { TenantId } from './kernel/ids.ts';
+import { createOutbox, Later, type OutboxHandler, Undeliverable } from './jobs/outbox.ts';
+import { createRunner } from './jobs/runner.ts';
+import type { OperatorCall, TenantCall } from './kernel/call.ts';
+import type { TenantId, WebhookDeliveryId } from './kernel/ids.ts';
 import { LIMITS } from './kernel/limits.ts';
 import type { OwedLogout } from './oidc/logout-delivery.ts';
 
@@ -34,44 +35,84 @@ export function createBackground(house: House, core: Core) {
       mail: post.deliver,
       recovery: (row) => services.recovery.carryOut(callIn('recovery', row), row),
       registration: (row) => services.registration.carryOut(callIn('registration', row), row),
+      'webhook-event': (row) => services.webhooks.tellOwed(callIn('webhooks', row), row),
+      webhook: (row, signal) => carryWebhook(services, callIn('webhooks', row), row, signal),
     },
-    // One hand for a relying party: while it does not answer, the tenant's other one serves the others.
     hands: {
+      // One hand for a relying party: while it does not answer, the tenant's other one serves the others.
       'backchannel-logout': { all: LIMITS.outboxConcurrency, perTenant: LIMITS.outboxPerTenant, perLane: 1 },
+      webhook: {
+        all: LIMITS.webhookHands,
+        perTenant: LIMITS.webhookHandsOfTenant,
+        perLane: LIMITS.webhookHandsOfReceiver,
+      },
     },
   });
   changes.on('outbox:', () => outbox.wake());
-  const expiry = createExpiry({ db, log });
-  const rotation = {
-    name: 'signing-keys',
-    cron: '*/5 * * * *',
-    deadlineSeconds: 120,
-    run: async () => void (await services.signingKeys.advanceDue(house.operator('signing-keys'))),
-  };
-  const jobs = createJobs({ address: databaseUrl, log, jobs: [...houseJobs(expiry), rotation, unprovenJob(house)] });
+  const runner = createRunner({
+    take: (shutdown) => services.jobs.take(house.operator('jobs'), shutdown),
+    hands: LIMITS.jobHands,
+    log,
+  });
+  changes.on('job:', () => runner.wake());
+  const jobs = createJobs({
+    address: databaseUrl,
+    log,
+    jobs: [...houseJobs(createExpiry({ db, log })), ...chores(house)],
+  });
 
   return {
     start(): void {
       outbox.start();
       jobs.start();
+      runner.start();
     },
     async stop(): Promise<void> {
-      await Promise.all([outbox.stop(), jobs.stop()]);
+      await Promise.all([outbox.stop(), jobs.stop(), runner.stop()]);
     },
   };
 }
 
+/** What the rooms want to be done again and again. */
+function chores({ services, operator }: House): Job[] {
+  const chore = (
+    name: string,
+    cron: string,
+    deadlineSeconds: number,
+    run: (signal: AbortSignal) => Promise<unknown>,
+  ) => ({
+    name,
+    cron,
+    deadlineSeconds,
+    run: async (signal: AbortSignal) => void (await run(signal)),
+  });
+  return [
+    chore('signing-keys', '*/5 * * * *', 120, () => services.signingKeys.advanceDue(operator('signing-keys'))),
+    chore('webhook-log', '23 * * * *', 900, (signal) => services.deliveries.sweep(operator('webhook-log'), signal)),
+    chore('unproven', '23 * * * *', 600, () => removeUnproven(services, operator('unproven'))),
+    chore('old-jobs', '37 * * * *', 900, (signal) => services.jobs.sweep(operator('old-jobs'), signal)),
+  ];
+}
+
+/** One attempt of one delivery, in the words of the outbox. */
+async function carryWebhook(
+  { deliveries }: House['services'],
+  call: TenantCall,
+  row: Parameters<OutboxHandler>[0],
+  signal: AbortSignal,
+): Promise<void> {
+  const outcome = await deliveries.deliver(call, row.payload['delivery'] as WebhookDeliveryId, row, signal);
+  if (outcome.kind === 'never') throw new Undeliverable(outcome.error);
+  if (outcome.kind === 'again')
+    throw outcome.waitMs === undefined ? new Error(outcome.error) : new Later(outcome.error, outcome.waitMs);
+}
+
 /** What nobody has proven in its time: letters, answered challenges, and accounts that people made and never used. */
-function unprovenJob({ services, operator }: House): Job {
-  const { emailTokens, captcha, registration } = services;
-  return {
-    name: 'unproven',
-    cron: '23 * * * *',
-    deadlineSeconds: 600,
-    async run() {
-      await emailTokens.removeDead(operator('unproven'));
-      await captcha.removeDead(operator('unproven'));
-      await registration.removeUnproven(operator('unproven'));
-    },
-  };
+async function removeUnproven(
+  { emailTokens, captcha, registration }: House['services'],
+  call: OperatorCall,
+): Promise<void> {
+  await emailTokens.removeDead(call);
+  await captcha.removeDead(call);
+  await registration.removeUnproven(call);
 }

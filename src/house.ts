@@ -1,4 +1,5 @@
 import type { Knex } from 'knex';
+import { eventFace } from './api/v1/event-body.ts';
 import type { Config } from './config.ts';
 import { type Changes, createChanges } from './database/changes.ts';
 import { isExemptFromRowSecurity, migrate } from './database/migrate.ts';
@@ -8,6 +9,7 @@ import { createTenantDirectory, type TenantDirectory } from './domain/tenants/te
 import { createEgress, type Egress } from './http/egress.ts';
 import { createSocketEgress } from './http/egress-socket.ts';
 import { createMetrics, type Metrics } from './http/metrics.ts';
+import { createReceiverCalls } from './http/receiver-calls.ts';
 import type { OperatorCall } from './kernel/call.ts';
 import type { TenantId } from './kernel/ids.ts';
 import { LIMITS } from './kernel/limits.ts';
@@ -72,6 +74,10 @@ export async function openHouse({ config, log, databaseUrl }: HouseOptions): Pro
       },
       onSignIn: metrics.countSignIn,
       validateMetadata: createMetadataValidator(),
+      eventFace,
+      assertUrl: egress.assertUrl,
+      sendToReceiver: createReceiverCalls({ allowedCidrs: config.EGRESS_ALLOWED_CIDRS, log }),
+      onJobFault: (error, about) => log.error({ err: error, ...about }, 'a job met a fault'),
       platformTenant: async (call) => {
         const platform = await directory.bySlug(call, config.PLATFORM_SLUG);
         if (!platform) throw new Error('there is no platform tenant yet');
@@ -82,6 +88,9 @@ export async function openHouse({ config, log, databaseUrl }: HouseOptions): Pro
     const changes = createChanges({ address: databaseUrl, log });
     changes.on('tenant:', (topic) =>
       directory.forget(topic === undefined ? undefined : (topic.split(':')[1] as TenantId)),
+    );
+    changes.on('webhook:', (topic) =>
+      services.webhooks.forget(topic === undefined ? undefined : (topic.split(':')[1] as TenantId)),
     );
     const post = createPost({ config, services, directory, operator });
     const rooms = { services, directory, egress, post, metrics, changes, operator };

@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { Failure } from '../src/kernel/failure.ts';
 import { LIMITS } from '../src/kernel/limits.ts';
-import { AHEAD, endProofs, type Limit, PROOFS } from './support/limit-proofs.ts';
+import { endProofs } from './support/limit-attempts.ts';
+import { AHEAD, type Limit, PROOFS } from './support/limit-proofs.ts';
 
 const outcomeOf = async (work: () => unknown): Promise<unknown> => {
   try {

@@ -25,6 +25,9 @@ export type Refusal = {
   extra: object;
 };
 
+/** What a receiver is sent: its name, when it comes, its schema, and one that is valid. */
+export type Message = { name: string; summary: string; schema: z.ZodType; example: Record<string, unknown> };
+
 /** One documented JSON API: its operations, and the manners in which it differs from the others. */
 export type Contract = {
   /** As in `/openapi/:contract.json`. */
@@ -46,6 +49,8 @@ export type Contract = {
   errorBody(refusal: Refusal): object;
   /** What `errorBody` gives, for the documentation. */
   errorSchema: z.ZodType;
+  /** The messages that it sends to receivers of its callers' own, where it does. */
+  messages?: readonly Message[];
   /** By the name under which the contract's document has them. */
   operations: Readonly<Record<string, Operation>>;
 };

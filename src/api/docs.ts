@@ -77,9 +77,21 @@ function pageOf(
     css: assets.href('gatehouse.css'),
     docsCss: assets.href('docs.css'),
     favicon: assets.href('favicon.svg'),
-    contracts: contracts.map((contract) => ({ ...contract, groups: groupsOf(routesOf([contract])) })),
+    contracts: contracts.map((contract) => ({
+      ...contract,
+      groups: groupsOf(routesOf([contract])),
+      messages: messagesOf(contract),
+    })),
   });
 }
+
+const messagesOf = ({ name: contract, messages = [] }: Contract): object[] =>
+  messages.map(({ name, summary, example }) => ({
+    id: `${contract}-${name}`,
+    name,
+    summary,
+    example: pretty(example),
+  }));
 
 /** The operations of a contract by the first word below its base, in the order of their files. */
 function groupsOf(routes: readonly Route[]): { title: string; operations: object[] }[] {
@@ -169,6 +181,7 @@ function accessText(access: Access): string {
     anonymous: 'anyone',
     proof: 'whoever has the proof in the request',
     'signed-in': 'a signed-in user',
+    known: 'a signed-in user, or a client by its own token',
     'tenant-admin': 'an administrator of the tenant',
     super: 'an operator',
     internal: 'the operator’s own networks',

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { FAILURES, type FailureCode } from '../kernel/failure.ts';
-import type { Contract } from './contract.ts';
+import type { Contract, Message } from './contract.ts';
 import { HEADERS, PARAMETERS, text } from './openapi-parts.ts';
 import { commonFailures, isConditional, type Operation, wantsCaller } from './operation.ts';
 import { type Route, routesOf } from './routes.ts';
@@ -34,6 +34,7 @@ export function openapi(
     servers: [{ url: publicUrl }],
     tags: contracts.map(({ name, title, description }) => ({ name, description: `${title}. ${description}` })),
     paths,
+    ...webhooksOf(contracts),
     components: {
       securitySchemes: Object.fromEntries(contracts.map(({ security }) => [security.name, security.scheme])),
       schemas: Object.fromEntries(
@@ -59,6 +60,24 @@ function withSharedSchemas<T extends Json & { components: { schemas: Json } }>(d
   Object.assign(whole.components.schemas, moved(JSON.stringify(shared)));
   return whole;
 }
+
+/** What is sent to receivers (OpenAPI 3.1 §4.8.1); nothing where no contract sends anything. */
+function webhooksOf(contracts: readonly Contract[]): Json {
+  const messages = contracts.flatMap(({ name, messages: all = [] }) => all.map((message) => [name, message] as const));
+  if (messages.length === 0) return {};
+  return { webhooks: Object.fromEntries(messages.map(([contract, one]) => [one.name, { post: sent(contract, one) }])) };
+}
+
+const SIGNED = ['webhook-id', 'webhook-timestamp', 'webhook-signature'];
+
+const sent = (contract: string, { name, summary, schema, example }: Message): Json => ({
+  operationId: `${contract}_${name}`,
+  tags: [contract],
+  summary,
+  parameters: SIGNED.map((header) => ({ name: header, in: 'header', required: true, schema: { type: 'string' } })),
+  requestBody: { required: true, content: content(schemaOf(schema, 'output'), example) },
+  responses: { '2XX': { description: 'Taken.' }, '410': { description: 'No more, please.' } },
+});
 
 /** Every status of an operation, in order: its answers, its declared refusals, and those that any operation can give. */
 export function outcomesOf({ contract, operation }: Route): Outcome[] {

@@ -14,6 +14,7 @@ import type { Browser } from './browser.ts';
  * - `proof`: nothing here; the body carries the proof (a challenge, a refresh token, a letter's token), and the handler
  *   asks the domain for its judgement before anything else.
  * - `signed-in`: a user with a live session.
+ * - `known`: a user with a live session, or a client by its own token: what they see is theirs.
  * - `tenant-admin`: a user with TENANT_ADMIN in their tenant, or SUPER_ADMIN; where the path names a tenant, the handler
  *   asks whether it is that one. `super`: a user with SUPER_ADMIN.
  * - `internal`: an address of the operator's own networks, by the socket.
@@ -23,6 +24,7 @@ export type Access =
   | 'anonymous'
   | 'proof'
   | 'signed-in'
+  | 'known'
   | 'tenant-admin'
   | 'super'
   | 'internal'
@@ -34,7 +36,7 @@ export type UserCall = TenantCall & { readonly actor: Extract<Actor, { kind: 'us
 
 type CallFor<A extends Access> = A extends 'anonymous' | 'proof' | 'internal'
   ? OpenCall
-  : A extends string
+  : A extends 'signed-in' | 'tenant-admin' | 'super'
     ? UserCall
     : TenantCall;
 

@@ -1,13 +1,9 @@
 import { z } from 'zod';
 import type { Blueprint, NodeBlueprint } from '../domain/blueprint/blueprint.ts';
-import type { METADATA_NAMES } from '../domain/clients/client-metadata.ts';
 import { NODE_TYPES } from '../domain/nodes/node.ts';
 import { LIMITS } from '../kernel/limits.ts';
-
-const text = (max: number) => z.string().min(1).max(max);
-const url = text(LIMITS.redirectUriChars);
-const alg = z.enum(['RS256', 'ES256']);
-const seconds = z.int().min(0);
+import { client } from './blueprint-clients.ts';
+import { alg, roleNames, seconds, text, url } from './blueprint-fields.ts';
 
 const termsVersion = z.strictObject({
   version: text(32),
@@ -130,8 +126,6 @@ const role = z.strictObject({
     .describe('area.thing:verb; what is named here need not stand among the permissions.'),
 });
 
-const roleNames = z.array(text(64)).max(LIMITS.rolesOfHolder);
-
 const member = z.strictObject({
   user: text(LIMITS.identifierChars).describe('The e-mail address of a user.'),
   roles: roleNames.optional().describe('All roles of the user at that node.'),
@@ -187,70 +181,14 @@ const user = z
     error: 'has both password and passwordHash',
   });
 
-const uris = z.array(url).max(LIMITS.redirectUris);
-
-const protocol = {
-  redirectUris: uris,
-  postLogoutRedirectUris: uris,
-  grantTypes: z.array(text(128)).max(10),
-  responseTypes: z.array(text(32)).max(5),
-  tokenEndpointAuthMethod: z.enum([
-    'client_secret_basic',
-    'client_secret_post',
-    'private_key_jwt',
-    'self_signed_tls_client_auth',
-    'none',
-  ]),
-  tokenEndpointAuthSigningAlg: text(16),
-  jwks: z.strictObject({ keys: z.array(z.looseObject({ kty: text(16) })).max(20) }),
-  jwksUri: url,
-  backchannelLogoutUri: url,
-  backchannelLogoutSessionRequired: z.boolean(),
-  requirePushedAuthorizationRequests: z.boolean(),
-  requireSignedRequestObject: z.boolean(),
-  requestObjectSigningAlg: text(16),
-  dpopBoundAccessTokens: z.boolean(),
-  tlsClientCertificateBoundAccessTokens: z.boolean(),
-  idTokenSignedResponseAlg: alg,
-  userinfoSignedResponseAlg: alg,
-  introspectionSignedResponseAlg: alg,
-  subjectType: z.enum(['public', 'pairwise']),
-  sectorIdentifierUri: url,
-  defaultMaxAge: seconds,
-  requireAuthTime: z.boolean(),
-  defaultAcrValues: z.array(text(128)).max(20),
-  initiateLoginUri: url,
-  clientUri: url,
-  logoUri: url,
-  policyUri: url,
-  tosUri: url,
-  contacts: z.array(text(254)).max(20),
-  resourceServers: z
-    .array(url)
-    .max(50)
-    .describe('APIs for whose tokens the client may ask the introspection endpoint.'),
-} satisfies Record<keyof typeof METADATA_NAMES, z.ZodType>;
-
-const client = z.strictObject({
-  clientId: text(128),
-  kind: z.enum(['web', 'spa', 'native', 'service', 'partner']),
-  clientSecret: z.string().min(LIMITS.clientSecretMinChars).max(LIMITS.clientSecretMaxChars).optional(),
-  name: text(LIMITS.nameChars).optional(),
+const webhook = z.strictObject({
+  url: text(LIMITS.egressUrlChars).describe('https, and public unless the operator allows more.'),
+  description: text(LIMITS.descriptionChars).optional(),
+  events: z.array(text(64)).min(1).max(LIMITS.webhookEvents).describe('Names of events, user.* for an area, or *.'),
   status: z.enum(['active', 'disabled']).optional(),
-  firstParty: z.boolean().optional().describe('Without a consent page.'),
-  ...z.object(protocol).partial().shape,
-  pkceRequired: z.boolean().optional(),
-  profile: z.literal('fapi2').optional().describe('FAPI 2.0 security profile.'),
-  legacyAssertions: z.boolean().optional().describe('Takes the token endpoint as audience of a client assertion.'),
-  scopes: z
-    .array(text(128))
-    .max(LIMITS.apiScopes)
+  secret: text(96)
     .optional()
-    .describe('Scopes of the APIs that it may ask for; all unless told.'),
-  allowedOrigins: z.array(url).max(LIMITS.allowedOrigins).optional(),
-  allowedIps: z.array(text(64)).max(LIMITS.allowedIps).optional(),
-  rateLimitPerMinute: z.int().min(1).max(1_000_000).optional(),
-  roles: roleNames.optional().describe('All roles of a client that acts for itself (client_credentials).'),
+    .describe('whsec_ and 24 to 64 bytes in base64; the only secret from then on. Left out, one is made.'),
 });
 
 const tenant = z.strictObject({
@@ -282,6 +220,7 @@ const tenant = z.strictObject({
   nodes: z.array(node).max(LIMITS.nodeChildren).optional().describe('The organisation tree below the tenant.'),
   members: z.array(member).optional().describe('Who belongs to the tenant as a node of its tree.'),
   clients: z.array(client).optional(),
+  webhooks: z.array(webhook).max(LIMITS.webhooks).optional(),
 });
 
 /** What a file of tenants looks like. The domain decides what the values mean; here stands which there are. */

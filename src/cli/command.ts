@@ -9,7 +9,17 @@ import type { OperatorCall, TenantCall } from '../kernel/call.ts';
 export type CliHouse = {
   services: Pick<
     Rooms,
-    'tenants' | 'users' | 'clients' | 'access' | 'passwords' | 'sessions' | 'signingKeys' | 'tenantKeys' | 'audit'
+    | 'tenants'
+    | 'users'
+    | 'clients'
+    | 'access'
+    | 'passwords'
+    | 'sessions'
+    | 'signingKeys'
+    | 'tenantKeys'
+    | 'audit'
+    | 'webhooks'
+    | 'jobs'
   > & {
     blueprint: BlueprintService;
   };
@@ -24,6 +34,8 @@ export type CliHouse = {
 export type Terminal = {
   out(text: string): void;
   err(text: string): void;
+  /** Writes over the line that it wrote last; absent where nobody looks (a pipe, a file). */
+  live?: ((line: string) => void) | undefined;
   readInput(): Promise<string>;
   open(): Promise<CliHouse>;
   /** Brings the schema up to date. @returns the names of the migrations that were run */

@@ -7,6 +7,7 @@ import { run } from './run.ts';
 const code = await run(process.argv.slice(2), {
   out: (line) => void process.stdout.write(`${line}\n`),
   err: (line) => void process.stderr.write(`${line}\n`),
+  live: process.stderr.isTTY ? (line) => void process.stderr.write(`\r\u001b[2K${line}`) : undefined,
   readInput: () => text(process.stdin),
   open: openForCommand,
   migrate: migrateForCommand,

@@ -4,9 +4,11 @@ import { blueprintCommands } from './apply.ts';
 import { BadBlueprint } from './blueprint-file.ts';
 import { clientCommands } from './client.ts';
 import { type Command, EXIT, parse, type Terminal, UsageError } from './command.ts';
+import { jobCommands } from './job.ts';
 import { keyCommands } from './keys.ts';
 import { routeCommands } from './routes.ts';
 import { userCommands } from './user.ts';
+import { webhookCommands } from './webhook.ts';
 
 const migrate: Command = {
   usage: 'migrate',
@@ -24,6 +26,8 @@ export const COMMANDS: Record<string, Command> = {
   ...blueprintCommands,
   ...userCommands,
   ...clientCommands,
+  ...webhookCommands,
+  ...jobCommands,
   ...keyCommands,
   migrate,
   ...routeCommands,

@@ -14,6 +14,8 @@ import { createPasskeyService } from './factors/passkey-service.ts';
 import { createRememberedDeviceService } from './factors/remembered-device-service.ts';
 import { createGrantService } from './grants/grant-service.ts';
 import { createIdempotencyService } from './idempotency/idempotency-service.ts';
+import { createJobFileService } from './jobs/job-file-service.ts';
+import { createJobService, type JobServiceDeps } from './jobs/job-service.ts';
 import { createSigningKeyService } from './keys/signing-key-service.ts';
 import { createTenantKeyService } from './keys/tenant-key-service.ts';
 import { createLetterService } from './mail/letter-service.ts';
@@ -37,6 +39,12 @@ import type { Tokens } from './sign-in/tokens.ts';
 import type { TenantDirectory } from './tenants/tenant-directory.ts';
 import { createTenantService } from './tenants/tenant-service.ts';
 import { createUserService } from './users/user-service.ts';
+import type { SendToReceiver } from './webhooks/delivery.ts';
+import { createDeliveryService, type DeliveryServiceDeps } from './webhooks/delivery-service.ts';
+import type { EventFace } from './webhooks/event.ts';
+import { createPublisher, type Publisher } from './webhooks/publisher.ts';
+import { redelivery } from './webhooks/redelivery.ts';
+import { createWebhookService, type WebhookServiceDeps } from './webhooks/webhook-service.ts';
 
 export type ServiceSettings = {
   masterKeys: readonly Buffer[];
@@ -59,13 +67,19 @@ export type ServiceDeps = {
   platformTenant(call: OperatorCall): Promise<TenantId>;
   /** What nodes know of their tenants; it is made from these rooms, so it is there when somebody asks. */
   directory(): Pick<TenantDirectory, 'byId' | 'bySlug'>;
+  /** How receivers of webhooks read events, and how they are reached. */
+  eventFace: EventFace;
+  assertUrl(url: string): void;
+  sendToReceiver: SendToReceiver;
+  onJobFault: NonNullable<JobServiceDeps['onFault']>;
 };
 
 /** Builds every room, in the order in which they need each other. */
 export function createServices(deps: ServiceDeps) {
   const { config, counters, fetchText, onHash, onSignIn, validateMetadata, platformTenant } = deps;
-  const audit = createAuditService();
   const tenantKeys = createTenantKeyService(config.masterKeys);
+  const publisher = createPublisher({ keys: tenantKeys, face: deps.eventFace, users: () => users });
+  const audit = createAuditService({ listener: publisher });
   const signingKeys = createSigningKeyService({ tenantKeys, audit });
   const access = createAccessService({ audit });
   const tree = { nodes: createNodeService({ audit, access }), memberships: createMembershipService({ audit, access }) };
@@ -106,8 +120,9 @@ export function createServices(deps: ServiceDeps) {
   const grants = createGrantService({ audit });
   const idempotency = createIdempotencyService({ keys: tenantKeys, platformTenant });
   const ends = { sessionSweep: createSessionSweep({ audit }), logoutDeliveries: createLogoutDeliveries({ audit }) };
+  const outside = createOutsideRooms({ ...deps, audit, access, letters, publisher, keys: tenantKeys });
   const ground = { audit, tenantKeys, signingKeys, idempotency, grants, duties };
-  const rooms = { ...ground, ...ends, ...tree, ...people, ...ways, ...byLetter };
+  const rooms = { ...ground, ...ends, ...tree, ...people, ...ways, ...byLetter, ...outside };
   return { ...rooms, blueprint: createBlueprintService({ ...rooms, passwordTransfer: createPasswordTransfer() }) };
 }
 
@@ -119,6 +134,19 @@ function hasherOf(config: ServiceSettings, onRun: ServiceDeps['onHash']) {
     previousPeppers: config.PASSWORD_PEPPERS_PREVIOUS.flatMap((pepper) => keyOf(pepper) ?? []),
     onRun,
   });
+}
+
+type OutsideNeeds = Omit<WebhookServiceDeps, 'publisher'> &
+  Pick<DeliveryServiceDeps, 'access' | 'letters'> &
+  Pick<ServiceDeps, 'sendToReceiver' | 'onJobFault'> & { publisher: Publisher };
+
+/** Whom a tenant's events are told to, and the work that takes long. */
+function createOutsideRooms({ sendToReceiver: send, onJobFault: onFault, ...needs }: OutsideNeeds) {
+  const { audit, keys } = needs;
+  const files = createJobFileService({ keys });
+  const jobs = createJobService({ audit, files, kinds: () => ({ 'webhook-redelivery': redelivery }), onFault });
+  const webhooks = createWebhookService(needs);
+  return { jobs, webhooks, deliveries: createDeliveryService({ ...needs, receivers: webhooks, send, jobs }) };
 }
 
 const keyOf = (text: string | undefined) => (text === undefined ? undefined : Buffer.from(text, 'base64url'));

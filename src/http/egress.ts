@@ -11,18 +11,16 @@ import { type Address, type Networks, networks, parseAddress } from '../kernel/a
 import { Failure } from '../kernel/failure.ts';
 import { LIMITS } from '../kernel/limits.ts';
 import type { Log } from '../kernel/log.ts';
+import { type AnswerLimits, readAnswer } from './egress-answer.ts';
 import { addressesOf, pinned, type Resolve, resolveBySystem } from './egress-resolve.ts';
 import { assertAddress, EgressError, type Target, targetOf } from './egress-url.ts';
 
 /** What a caller may narrow for one call; nothing widens the limits of the house. */
-export type EgressInit = RequestInit & {
-  /** Media types without parameters; another one is a failure. */
-  contentTypes?: readonly string[];
-  /** Bytes of the answer's body; at most `LIMITS.egressBodyBytes`. */
-  bodyBytes?: number;
-  /** Milliseconds until the last byte; at most `LIMITS.egressTimeoutMs`. */
-  timeoutMs?: number;
-};
+export type EgressInit = RequestInit &
+  AnswerLimits & {
+    /** Milliseconds until the last byte; at most what this way out allows. */
+    timeoutMs?: number;
+  };
 
 export type Egress = {
   /** Like the global `fetch`, for the OIDC core's `fetch` option too. Its `dispatcher` and `redirect` are not followed. */
@@ -36,6 +34,14 @@ export type Egress = {
   assertUrl(url: string): void;
 };
 
+export type EgressDeps = {
+  allowedCidrs: readonly string[];
+  log: Log;
+  resolve?: Resolve;
+  ca?: string;
+  timeoutMs?: number;
+};
+
 /**
  * The one way out of the house over HTTP. A name is resolved once, each of its addresses is checked, and the connection
  * goes to those addresses only, so that no packet reaches a refused one and a second DNS answer changes nothing. Never
@@ -43,13 +49,9 @@ export type Egress = {
  *
  * @param allowedCidrs networks of the operator's choice that may be called although private, and without TLS
  * @param ca more roots to trust, in PEM
+ * @param timeoutMs the most that a call may take; `LIMITS.egressTimeoutMs` unless told
  */
-export function createEgress(deps: {
-  allowedCidrs: readonly string[];
-  log: Log;
-  resolve?: Resolve;
-  ca?: string;
-}): Egress {
+export function createEgress(deps: EgressDeps): Egress {
   const allowed = networks(deps.allowedCidrs);
   const resolve = deps.resolve ?? resolveBySystem;
   // Agents of our own: the global ones follow HTTP_PROXY where NODE_USE_ENV_PROXY is set.
@@ -57,7 +59,7 @@ export function createEgress(deps: {
 
   async function call(url: string | URL, init: EgressInit): Promise<Response> {
     const target = targetOf(url, allowed);
-    const limit = AbortSignal.timeout(Math.min(init.timeoutMs ?? Infinity, LIMITS.egressTimeoutMs));
+    const limit = AbortSignal.timeout(Math.min(init.timeoutMs ?? Infinity, deps.timeoutMs ?? LIMITS.egressTimeoutMs));
     const signal = init.signal ? AbortSignal.any([init.signal, limit]) : limit;
     const addresses = target.literal
       ? [target.literal]
@@ -76,7 +78,7 @@ export function createEgress(deps: {
       },
       { bytes, addresses, allowed, signal },
     );
-    return read(message, init, signal);
+    return readAnswer(message, init, signal);
   }
 
   return {
@@ -164,47 +166,6 @@ function recheck(socket: Socket, target: Target, allowed: Networks): void {
       socket.destroy(error as Error);
     }
   });
-}
-
-const BODILESS = new Set([204, 205, 304]);
-
-async function read(message: IncomingMessage, init: EgressInit, signal: AbortSignal): Promise<Response> {
-  try {
-    assertHead(message, init.contentTypes);
-    const body = await bodyOf(message, Math.min(init.bodyBytes ?? Infinity, LIMITS.egressBodyBytes));
-    const status = message.statusCode!;
-    const headers = new Headers();
-    for (const [name, values] of Object.entries(message.headersDistinct))
-      for (const value of values ?? []) headers.append(name, value);
-    return new Response(BODILESS.has(status) ? null : new Uint8Array(body), { status, headers });
-  } catch (error) {
-    message.destroy();
-    throw signal.aborted && !(error instanceof EgressError) ? new EgressError('timeout') : error;
-  }
-}
-
-function assertHead(message: IncomingMessage, contentTypes: readonly string[] | undefined): void {
-  const status = message.statusCode ?? 0;
-  if (status < 200 || status > 599) throw new EgressError('network');
-  if (message.rawHeaders.length > LIMITS.egressHeaders * 2) throw new EgressError('too_large');
-  if (status >= 300 && status < 400) throw new EgressError('redirect');
-  const encoding = message.headers['content-encoding'];
-  if (encoding !== undefined && encoding.toLowerCase() !== 'identity') throw new EgressError('encoding');
-  const type = (message.headers['content-type'] ?? '').split(';', 1)[0]!.trim().toLowerCase();
-  if (contentTypes && status < 300 && !contentTypes.includes(type)) throw new EgressError('content_type');
-}
-
-/** The whole body. It is read here, so that the time limit also ends an answer that drips. */
-async function bodyOf(message: IncomingMessage, limit: number): Promise<Buffer> {
-  if (Number(message.headers['content-length'] ?? 0) > limit) throw new EgressError('too_large');
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of message as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size > limit) throw new EgressError('too_large');
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
 }
 
 function reasonOf(error: unknown): 'timeout' | 'too_large' | 'network' {

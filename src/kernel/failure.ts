@@ -92,6 +92,16 @@ export const FAILURES = {
   grant_not_found: 'Nothing is allowed to this application.',
   api_not_found: 'There is no such API.',
   api_taken: 'There is already an API of this identifier.',
+  // Webhooks
+  webhook_not_found: 'There is no such webhook.',
+  webhook_taken: 'There is already a webhook of this address.',
+  webhook_limit: 'There are as many webhooks as there may be.',
+  webhook_disabled: 'The webhook is disabled.',
+  webhook_delivery_not_found: 'There is no such delivery.',
+  // Long work
+  job_not_found: 'There is no such job.',
+  job_limit: 'There is as much waiting to be done as there may be. Please wait a little.',
+  job_finished: 'The job has ended already.',
   // Tenants as code
   blueprint_invalid: 'The file cannot be applied.',
   // Keys

@@ -14,6 +14,11 @@ export type FactorId = Branded<'factor'>;
 export type ChallengeId = Branded<'challenge'>;
 export type EmailTokenId = Branded<'email-token'>;
 export type DeliveryId = Branded<'delivery'>;
+export type WebhookId = Branded<'webhook'>;
+export type EventId = Branded<'event'>;
+export type WebhookDeliveryId = Branded<'webhook-delivery'>;
+export type JobId = Branded<'job'>;
+export type JobFileId = Branded<'job-file'>;
 
 /** The moment of the latest id, as its first 48 bits are written, and how many there were in it before. */
 let moment = '';

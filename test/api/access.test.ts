@@ -18,6 +18,7 @@ describe('access', () => {
     open: at('/tiny/open', 'anonymous'),
     proof: at('/tiny/proof', 'proof'),
     mine: at('/tiny/mine', 'signed-in'),
+    known: at('/tiny/known', 'known'),
     tenant: at('/tiny/tenant', 'tenant-admin'),
     all: at('/tiny/all', 'super'),
     permitted: at('/tiny/permitted', { permission: 'iam.users:read' }),
@@ -51,6 +52,7 @@ describe('access', () => {
     expect(await statuses(callers.nobody.send)).to.deep.equal({
       ...OPEN,
       mine: 401,
+      known: 401,
       tenant: 401,
       all: 401,
       permitted: 401,
@@ -58,6 +60,7 @@ describe('access', () => {
     expect(await statuses(callers.user.send)).to.deep.equal({
       ...OPEN,
       mine: 204,
+      known: 204,
       tenant: 403,
       all: 403,
       permitted: 403,
@@ -65,6 +68,7 @@ describe('access', () => {
     expect(await statuses(callers.reader.send)).to.deep.equal({
       ...OPEN,
       mine: 204,
+      known: 204,
       tenant: 403,
       all: 403,
       permitted: 204,
@@ -72,6 +76,7 @@ describe('access', () => {
     expect(await statuses(callers.admin.send)).to.deep.equal({
       ...OPEN,
       mine: 204,
+      known: 204,
       tenant: 204,
       all: 403,
       permitted: 403,
@@ -79,6 +84,7 @@ describe('access', () => {
     expect(await statuses(callers.operator.send)).to.deep.equal({
       ...OPEN,
       mine: 204,
+      known: 204,
       tenant: 204,
       all: 204,
       permitted: 403,
@@ -86,6 +92,7 @@ describe('access', () => {
     expect(await statuses(callers.client.send)).to.deep.equal({
       ...OPEN,
       mine: 403,
+      known: 204,
       tenant: 403,
       all: 403,
       permitted: 204,
@@ -93,6 +100,7 @@ describe('access', () => {
     expect(await statuses(callers.system.send)).to.deep.equal({
       ...OPEN,
       mine: 403,
+      known: 403,
       tenant: 403,
       all: 403,
       permitted: 403,

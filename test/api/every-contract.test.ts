@@ -12,6 +12,7 @@ import { calledBy, servingContracts, someone } from '../support/api.ts';
 import { enrolTotp } from '../support/factors.ts';
 import { aDelivery } from '../support/sessions.ts';
 import { type SignedIn, servingV1 } from '../support/v1.ts';
+import { aDeliveryOf, aJobOf, aWebhookOf } from '../support/v1-things.ts';
 import { WRITES } from '../support/writes.ts';
 
 /** Whoever may do everything: what is refused to them is refused for another reason than access. */
@@ -161,6 +162,9 @@ const FOREIGN: Record<string, Makers> = {
     factor_not_found: async ({ as }) => ({ factorId: (await enrolTotp(as)).factorId }),
     grant_not_found: async (owner) => (await WRITES['v1']!['removeMyApplication']!.make(owner)).params!,
     device_not_found: async (owner) => (await WRITES['v1']!['forgetRememberedBrowser']!.make(owner)).params!,
+    job_not_found: async (owner) => ({ id: await aJobOf(owner) }),
+    webhook_not_found: async (owner) => ({ id: await aWebhookOf(owner) }),
+    webhook_delivery_not_found: aDeliveryOf,
     session_not_found: async ({ as }) => ({ id: (await as('GET', '/api/v1/me/sessions')).body.data[0].id }),
     delivery_not_found: async ({ site }) => ({ id: deliveryIds.encode(await aDelivery(site.call)) }),
     node_not_found: async ({ as, tokens }) => {

@@ -71,6 +71,22 @@ describe('the OpenAPI document', () => {
     expect(described.security).to.deep.equal([{ tiny: ['iam.items:write'] }]);
   });
 
+  it('names what is sent to receivers, where anything is', () => {
+    const user = {
+      name: 'user.born',
+      summary: 'Somebody was born.',
+      schema: z.object({ at: z.string() }),
+      example: { at: 'noon' },
+    };
+    const { post } = documentOf(aContract({ act }, { messages: [user] })).webhooks['user.born'];
+    expect(post).to.include({ operationId: 'tiny_user.born', summary: 'Somebody was born.' });
+    expect(post.requestBody.content['application/json']).to.deep.include({ example: { at: 'noon' } });
+    expect(post.requestBody.content['application/json'].schema).to.deep.include({ required: ['at'] });
+    expect(post.parameters.map(({ name }: { name: string }) => name)).to.include('webhook-signature');
+    expect(document).not.to.have.property('webhooks');
+    expect(Object.keys(documentOf(...contracts).webhooks)).to.include('user.created');
+  });
+
   it('describes what travels, before any transform', () => {
     const { schema, example } = described.requestBody.content['application/json'];
     expect(schema)

@@ -4,7 +4,18 @@ import { aSlug, NOON, operator, rooms } from './rooms.ts';
 
 export const blueprint = () => rooms().blueprint;
 export const SECRET = 'a-secret-of-at-least-thirty-two-characters';
+export const HOOK_SECRET = `whsec_${Buffer.alloc(32, 'hook').toString('base64')}`;
 export const PASSWORD = 'a long and winding road';
+
+const WEBHOOKS = [
+  {
+    url: 'https://hooks.example/users',
+    events: ['user.*', 'role.*'],
+    description: 'Staff list',
+    secret: HOOK_SECRET,
+  },
+  { url: 'https://hooks.example/all', events: ['*'], status: 'disabled' },
+] as const;
 
 /** A tenant with one of everything. */
 export const whole = (slug = aSlug(), changes: Partial<TenantBlueprint> = {}): TenantBlueprint => ({
@@ -57,6 +68,7 @@ export const whole = (slug = aSlug(), changes: Partial<TenantBlueprint> = {}): T
     },
     { clientId: 'spa', kind: 'spa', redirectUris: ['https://spa.example/cb'], allowedOrigins: [] },
   ],
+  webhooks: WEBHOOKS,
   ...changes,
 });
 export const file = (...tenants: TenantBlueprint[]): Blueprint => ({ tenants });

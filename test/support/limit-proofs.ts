@@ -1,4 +1,3 @@
-import { expect } from 'chai';
 import { checkedRole } from '../../src/domain/access/role.ts';
 import { checkedApi } from '../../src/domain/apis/api.ts';
 import type { ClientDraft } from '../../src/domain/clients/client.ts';
@@ -10,16 +9,12 @@ import { readIdentifier } from '../../src/domain/sign-in/identifier.ts';
 import { changeSettings, type SettingsChange } from '../../src/domain/tenants/settings.ts';
 import { checkedDomain, checkedName, checkedSlug } from '../../src/domain/tenants/tenant.ts';
 import { checkedEmail, checkedProfile } from '../../src/domain/users/user.ts';
-import { readJson } from '../../src/http/json-body.ts';
-import { Failure } from '../../src/kernel/failure.ts';
 import type { LIMITS } from '../../src/kernel/limits.ts';
 import { likePattern } from '../../src/kernel/page.ts';
 import { assertionOf, registrationJson } from './authenticator.ts';
-import { authorization, configured } from './clients.ts';
-import { serving } from './http.ts';
 import { LETTER_PROOFS } from './letter-limit-proofs.ts';
-import { aSite, fetchAt, startNode, type TestNode } from './node.ts';
-import { aSlug, aTenant, rooms } from './rooms.ts';
+import { authorized, domainsOfOneTenant, jsonOf, refused, rotated, secretsOfOneClient, x } from './limit-attempts.ts';
+import { OUTSIDE_PROOFS } from './outside-limit-proofs.ts';
 import { TREE_PROOFS } from './tree-limit-proofs.ts';
 
 export type Limit = keyof typeof LIMITS;
@@ -37,7 +32,6 @@ export type Proof =
 const file = (path: string, title?: string): Proof => ({ file: `test/${path}`, ...(title && { title }) });
 const sizes = (path: string): Proof => ({ sizes: `src/${path}` });
 
-const x = (count: number) => 'x'.repeat(count);
 const many = <T>(count: number, make: (at: number) => T): T[] => Array.from({ length: count }, (_, at) => make(at));
 /** A host name of exactly so many characters, in labels of 60. */
 const host = (chars: number) => {
@@ -49,10 +43,6 @@ const argon2 = (memory: number, passes: number, lanes: number, more = '') =>
   parseArgon2(`$argon2id$v=19$m=${memory},t=${passes},p=${lanes}$c29tZXNhbHRzb21lc2FsdA$${x(43)}${more}`) ?? refused();
 const client = (draft: Partial<ClientDraft>) =>
   checkedClient({ clientId: 'c', kind: 'web', redirectUris: ['https://app.example/cb'], ...draft });
-
-function refused(): never {
-  throw new Failure('invalid_input');
-}
 
 /** An attestation of so many bytes, by so many transports. */
 function attestationOf(bytes: number, transports = 1) {
@@ -153,6 +143,8 @@ export const PROOFS: Record<string, Proof> = {
   breakerFaults: file('http/breaker.test.ts'),
   breakerRestMs: file('http/breaker.test.ts'),
   breakerMostRestMs: file('http/breaker.test.ts'),
+  egressDropMs: file('http/egress-head.test.ts', 'drips'),
+  egressDropBytes: file('http/egress-head.test.ts', 'endless'),
   breachCheckMs: sizes('domain/passwords/breach-check.ts'),
   breachAnswerBytes: sizes('domain/passwords/breach-check.ts'),
   // Caches
@@ -199,6 +191,7 @@ export const PROOFS: Record<string, Proof> = {
   liveClientSecrets: { upTo: (n) => secretsOfOneClient(n) },
   secretOverlapSeconds: { upTo: (n) => rotated(n) },
   tenantDomains: { upTo: (n) => domainsOfOneTenant(n) },
+  tenantContacts: sizes('domain/access/holders.ts'),
   tenantChoices: sizes('domain/users/user-service.ts'),
   // Background work
   expiryBatchRows: file('jobs/expiry.test.ts'),
@@ -211,6 +204,7 @@ export const PROOFS: Record<string, Proof> = {
   outboxLeaseMs: file('jobs/outbox.test.ts', 'another node has leased since'),
   outboxGiveUpMs: file('jobs/outbox.test.ts'),
   sessionSweepRows: sizes('domain/sessions/session-sweep-service.ts'),
+  ...OUTSIDE_PROOFS,
   // Log, audit, metrics
   logStringChars: file('kernel/log.test.ts'),
   logDepth: file('kernel/log.test.ts', 'is bounded'),
@@ -236,54 +230,3 @@ export const PROOFS: Record<string, Proof> = {
 
 /** Numbers that stand ready for what is not built yet. What begins to use one takes it out here and gives it a line. */
 export const AHEAD: readonly string[] = [];
-
-/** A request with a JSON body of exactly so many bytes. */
-async function jsonOf(bytes: number): Promise<void> {
-  const server = await serving([
-    async (ctx) => {
-      ctx.body = (await readJson(ctx)) as object;
-    },
-  ]);
-  try {
-    const body = JSON.stringify({ a: x(bytes - 8) });
-    expect(body).to.have.length(bytes);
-    const { status } = await fetch(`http://127.0.0.1:${server.port}/`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body,
-    });
-    if (status !== 200) refused();
-  } finally {
-    await server.stop();
-  }
-}
-
-let node: TestNode | undefined;
-export const endProofs = async () => node?.stop();
-
-/** An authorization request with a scope of exactly so many characters. */
-async function authorized(chars: number): Promise<void> {
-  node ??= await startNode();
-  const site = await aSite(node);
-  const { url } = await authorization(await configured(node, site), { scope: `openid ${x(chars - 7)}` });
-  const answer = await fetchAt(node)(url);
-  if (!answer.headers.get('location')?.includes('/interaction/')) refused();
-}
-
-async function secretsOfOneClient(count: number): Promise<void> {
-  const call = await aTenant();
-  await rooms().clients.create(call, { clientId: 'robot', kind: 'service' });
-  for (let more = 1; more < count; more++) await rooms().clients.addSecret(call, 'robot');
-}
-
-async function rotated(overlapSeconds: number): Promise<void> {
-  const call = await aTenant();
-  await rooms().clients.create(call, { clientId: 'robot', kind: 'service' });
-  await rooms().clients.rotateSecret(call, 'robot', { overlapSeconds });
-}
-
-async function domainsOfOneTenant(count: number): Promise<void> {
-  const call = await aTenant();
-  const name = aSlug();
-  for (let at = 0; at < count; at++) await rooms().tenants.addDomain(call, `${name}-${at}.example`);
-}

@@ -1,10 +1,13 @@
 import { randomBytes } from 'node:crypto';
+import { eventFace } from '../../src/api/v1/event-body.ts';
 import { createAccessService } from '../../src/domain/access/access-service.ts';
 import { createApiService } from '../../src/domain/apis/api-service.ts';
-import { createAuditService } from '../../src/domain/audit/audit-service.ts';
+import { type AuditService, createAuditService } from '../../src/domain/audit/audit-service.ts';
 import { createBlueprintService } from '../../src/domain/blueprint/blueprint-service.ts';
 import { createClientService } from '../../src/domain/clients/client-service.ts';
-import { createTenantKeyService } from '../../src/domain/keys/tenant-key-service.ts';
+import { createJobFileService } from '../../src/domain/jobs/job-file-service.ts';
+import { createJobService } from '../../src/domain/jobs/job-service.ts';
+import { createTenantKeyService, type TenantKeyService } from '../../src/domain/keys/tenant-key-service.ts';
 import { createLetterService } from '../../src/domain/mail/letter-service.ts';
 import { createMembershipService } from '../../src/domain/nodes/membership-service.ts';
 import { createNodeService } from '../../src/domain/nodes/node-service.ts';
@@ -19,10 +22,18 @@ import { createThrottle } from '../../src/domain/sign-in/throttle.ts';
 import type { Tenant, TenantDraft } from '../../src/domain/tenants/tenant.ts';
 import { createTenantService } from '../../src/domain/tenants/tenant-service.ts';
 import { createUserService } from '../../src/domain/users/user-service.ts';
+import { createPublisher, type Publisher } from '../../src/domain/webhooks/publisher.ts';
+import { redelivery } from '../../src/domain/webhooks/redelivery.ts';
+import { createWebhookService } from '../../src/domain/webhooks/webhook-service.ts';
+import { createEgress } from '../../src/http/egress.ts';
 import { type Actor, inTransaction, type OperatorCall, type TenantCall } from '../../src/kernel/call.ts';
 import { newId, type UserId } from '../../src/kernel/ids.ts';
 import { createMetadataValidator } from '../../src/oidc/metadata-validation.ts';
 import { pool } from './database.ts';
+import { aLog } from './http.ts';
+
+/** Under which the tenants of these rooms are sealed: for a test with rooms in another process. */
+export const MASTER_KEY = randomBytes(32);
 
 export const NOON = new Date('2026-06-01T12:00:00Z');
 
@@ -31,8 +42,9 @@ export const hashRuns: HashRun[] = [];
 
 /** The rooms of the domain on the test database, built as the house builds them, with cheap hashes. */
 export function buildRooms() {
-  const audit = createAuditService();
-  const tenantKeys = createTenantKeyService([randomBytes(32)]);
+  const tenantKeys = createTenantKeyService([MASTER_KEY]);
+  const publisher = createPublisher({ keys: tenantKeys, face: eventFace, users: () => users });
+  const audit = createAuditService({ listener: publisher });
   const sessions = createSessionService({ audit });
   const access = createAccessService({ audit });
   const nodes = createNodeService({ audit, access });
@@ -59,12 +71,26 @@ export function buildRooms() {
     grants: sessions,
     validateMetadata: createMetadataValidator(),
   });
+  const { webhooks, jobs } = buildTold({ audit, tenantKeys, publisher });
+  const works = { tenants, access, apis, users, clients, nodes, memberships, passwords, passwordTransfer, webhooks };
+  const blueprint = createBlueprintService(works);
   const sessionSweep = createSessionSweep({ audit });
-  const tree = { nodes, memberships };
-  const people = { sessions, sessionSweep, access, tenants, passwords, passwordTransfer, users };
-  const blueprint = createBlueprintService({ ...tree, ...people, apis, clients });
-  return { audit, tenantKeys, ...tree, ...people, apis, clients, blueprint };
+  return { audit, tenantKeys, sessions, sessionSweep, letters, publisher, jobs, blueprint, ...works };
 }
+
+/** Whom the house tells, and the work that takes long. */
+function buildTold({ audit, tenantKeys, publisher }: Told) {
+  const { assertUrl } = createEgress({ allowedCidrs: ['127.0.0.0/8'], log: aLog().log });
+  const webhooks = createWebhookService({ audit, keys: tenantKeys, publisher, assertUrl });
+  const jobs = createJobService({
+    audit,
+    files: createJobFileService({ keys: tenantKeys }),
+    kinds: () => ({ 'webhook-redelivery': redelivery }),
+  });
+  return { webhooks, jobs };
+}
+
+type Told = { audit: AuditService; tenantKeys: TenantKeyService; publisher: Publisher };
 
 export type Rooms = ReturnType<typeof buildRooms>;
 

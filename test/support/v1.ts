@@ -13,7 +13,10 @@ export type SignedIn = {
 };
 
 /** A node for the tests of one `describe`, each of which speaks from an address of its own. */
-export function servingV1(settings: Record<string, string> = {}): {
+export function servingV1(
+  settings: Record<string, string> = {},
+  { background = false } = {},
+): {
   node(): TestNode;
   /** Asks as a stranger from an address that nobody else has. */
   stranger(): Send;
@@ -23,7 +26,10 @@ export function servingV1(settings: Record<string, string> = {}): {
   let node: TestNode;
   before(async function () {
     this.timeout(60_000);
-    node = await startNode({ settings: { RATE_LIMITS: 'false', TRUSTED_PROXIES: '127.0.0.0/8', ...settings } });
+    node = await startNode({
+      background,
+      settings: { RATE_LIMITS: 'false', TRUSTED_PROXIES: '127.0.0.0/8', ...settings },
+    });
   });
   after(() => node.stop());
   afterEach(() => {

@@ -10,6 +10,7 @@ import { PASSWORD, type Site, type TestNode } from './node.ts';
 import { aDelivery, aSession } from './sessions.ts';
 import { settle } from './settle.ts';
 import type { SignedIn } from './v1.ts';
+import { aDeliveryOf, aJobOf, aWebhookOf } from './v1-things.ts';
 
 /** A request that an operation acknowledges: the values of its path, and its body. */
 export type Write = {
@@ -252,6 +253,31 @@ export const WRITES: Record<string, Record<string, Maker>> = {
       make: ({ tokens: { user } }) => ({ params: { id: user.id }, body: { roles: ['TENANT_ADMIN', 'AUDITOR'] } }),
       leaves: ['user.roles_changed'],
     },
+    createWebhook: {
+      make: () => ({ body: { url: 'https://hooks.example/', events: ['role.*'] } }),
+      leaves: ['webhook.created'],
+    },
+    updateWebhook: {
+      make: async (owner) => ({ params: { id: await aWebhookOf(owner) }, body: { events: ['user.*'] } }),
+      leaves: ['webhook.updated'],
+    },
+    rotateWebhook: {
+      make: async (owner) => ({ params: { id: await aWebhookOf(owner) } }),
+      leaves: ['webhook.secret_rotated'],
+    },
+    testWebhook: { make: async (owner) => ({ params: { id: await aWebhookOf(owner) } }), leaves: ['webhook.tested'] },
+    redeliver: { make: async (owner) => ({ params: await aDeliveryOf(owner) }), leaves: ['webhook.redelivered'] },
+    redeliverFailed: {
+      make: async (owner) => ({
+        ...{ params: { id: await aWebhookOf(owner) }, body: { since: '2026-01-01T00:00:00Z' } },
+      }),
+      leaves: ['job.created'],
+    },
+    deleteWebhook: {
+      make: async (owner) => ({ params: { id: await aWebhookOf(owner) } }),
+      leaves: ['webhook.removed'],
+    },
+    cancelJob: { make: async (owner) => ({ params: { id: await aJobOf(owner) } }), leaves: ['job.cancelled'] },
   },
 };
 

@@ -7,8 +7,11 @@ import * as accessContext from './access-context.ts';
 import * as applications from './applications.ts';
 import * as auth from './auth.ts';
 import { type CallerDeps, createCaller, TENANT_PARAMETERS } from './caller.ts';
+import * as deliveries from './deliveries.ts';
 import * as email from './email.ts';
+import { DESCRIBED_EVENTS } from './event-body.ts';
 import { challengeIds, tenantIds } from './ids.ts';
+import * as jobs from './jobs.ts';
 import * as me from './me.ts';
 import * as members from './members.ts';
 import * as mfa from './mfa.ts';
@@ -21,6 +24,7 @@ import * as rememberedBrowsers from './remembered-browsers.ts';
 import * as roles from './roles.ts';
 import * as sessions from './sessions.ts';
 import * as userRoles from './user-roles.ts';
+import * as webhooks from './webhooks.ts';
 
 /** Identity Service, `/api/v1` and `/internal/identity`. */
 export function createV1(deps: CallerDeps): Contract {
@@ -61,6 +65,7 @@ export function createV1(deps: CallerDeps): Contract {
       .describe(
         '`error` is for programs, `message` for people; `details` names the fields of a 400 or of a refused password.',
       ),
+    messages: DESCRIBED_EVENTS,
     operations: operationsOf(
       auth,
       recovery,
@@ -78,6 +83,9 @@ export function createV1(deps: CallerDeps): Contract {
       roles,
       permissions,
       userRoles,
+      webhooks,
+      deliveries,
+      jobs,
     ),
   };
 }
@@ -229,6 +237,16 @@ const FAILURES_OF_V1: Record<FailureCode, Dress> = {
   grant_not_found: plain(404, 'GRANT_NOT_FOUND'),
   api_not_found: plain(404, 'API_NOT_FOUND'),
   api_taken: plain(409, 'API_DUPLICATE'),
+
+  webhook_not_found: plain(404, 'WEBHOOK_NOT_FOUND'),
+  webhook_taken: plain(409, 'WEBHOOK_DUPLICATE'),
+  webhook_limit: plain(422, 'WEBHOOK_LIMIT'),
+  webhook_disabled: plain(422, 'WEBHOOK_DISABLED'),
+  webhook_delivery_not_found: plain(404, 'WEBHOOK_DELIVERY_NOT_FOUND'),
+
+  job_not_found: plain(404, 'JOB_NOT_FOUND'),
+  job_limit: plain(422, 'JOB_LIMIT'),
+  job_finished: plain(409, 'JOB_FINISHED'),
 
   blueprint_invalid: plain(422, 'BLUEPRINT_INVALID'),
   key_not_found: plain(404, 'KEY_NOT_FOUND'),

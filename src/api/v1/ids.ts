@@ -2,13 +2,17 @@ import { z } from 'zod';
 import type {
   ChallengeId,
   DeliveryId,
+  EventId,
   FactorId,
+  JobId,
   NodeId,
   PermissionId,
   RoleId,
   SessionId,
   TenantId,
   UserId,
+  WebhookDeliveryId,
+  WebhookId,
 } from '../../kernel/ids.ts';
 
 /** Crockford's base 32: no I, L, O, U. */
@@ -71,3 +75,7 @@ export const deliveryIds = idCodec<DeliveryId>('dlv');
 export const nodeIds = idCodec<NodeId>('nod');
 export const roleIds = idCodec<RoleId>('rol');
 export const permissionIds = idCodec<PermissionId>('prm');
+export const webhookIds = idCodec<WebhookId>('whk');
+export const eventIds = idCodec<EventId>('evt');
+export const webhookDeliveryIds = idCodec<WebhookDeliveryId>('whd');
+export const jobIds = idCodec<JobId>('job');

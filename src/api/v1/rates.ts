@@ -8,3 +8,6 @@ export const LOGIN_RATE: RateRule = { name: 'v1-login', points: 5, seconds: 60, 
 
 /** What a person asks about themselves: often, and cheap, so nodes count by themselves and report. */
 export const ME_RATE: RateRule = { name: 'v1-me', points: 300, seconds: 60, per: 'user', count: 'reported' };
+
+/** What makes the house call somebody else: a person tries it now and then, a machine does not. */
+export const SENDING_RATE: RateRule = { name: 'v1-sending', points: 60, seconds: 60, per: 'user', count: 'exact' };

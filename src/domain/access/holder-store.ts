@@ -147,3 +147,14 @@ export async function activeHolders({ db, tenantId }: TenantCall, roleId: RoleId
     .limit(1)
     .pluck('ur.user_id');
 }
+
+/** Active users who hold a role, the first of them by id. */
+export async function holders({ db, tenantId }: TenantCall, name: string, limit: number): Promise<UserId[]> {
+  return db('roles as r')
+    .join('user_roles as ur', (on) => on.on('ur.tenant_id', 'r.tenant_id').andOn('ur.role_id', 'r.id'))
+    .join('users as u', (on) => on.on('u.tenant_id', 'ur.tenant_id').andOn('u.id', 'ur.user_id'))
+    .where({ 'r.tenant_id': tenantId, 'r.name': name, 'u.status': 'active' })
+    .orderBy('u.id')
+    .limit(limit)
+    .pluck('u.id');
+}

@@ -176,6 +176,9 @@ export function createHolders({ audit }: { audit: AuditService }) {
     setMemberRoles: (tx: TenantCall, member: { nodeId: NodeId; userId: UserId }, names: readonly string[]) =>
       setRoles(tx, { kind: 'member', ...member }, names),
 
+    /** Whom the house writes to about a tenant: its active administrators, in the caller's transaction; ten at most. */
+    administrators: (tx: TenantCall): Promise<UserId[]> => store.holders(tx, 'TENANT_ADMIN', LIMITS.tenantContacts),
+
     /** The names of the roles of several users, in the caller's transaction. */
     roleNamesOf: (tx: OperatorCall, users: readonly { tenantId: TenantId; userId: UserId }[]) =>
       store.namesOfUsers(tx, users),

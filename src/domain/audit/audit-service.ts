@@ -1,5 +1,5 @@
 import { batchesOf } from '../../kernel/batches.ts';
-import { idOfActor, type OperatorCall, type TenantCall } from '../../kernel/call.ts';
+import { idOfActor, inTransaction, type OperatorCall, type TenantCall } from '../../kernel/call.ts';
 import { newId, type TenantId } from '../../kernel/ids.ts';
 import { LIMITS } from '../../kernel/limits.ts';
 import * as store from './audit-store.ts';
@@ -21,7 +21,14 @@ export type AuditEvent = AuditNote & { tenantId: TenantId; action: string };
 const SECRET = /password|passphrase|secret|token|code|hash|cookie|assertion|private|sealed/i;
 const DEPTH = 4;
 
-export function createAuditService() {
+/** Who is told of each event in the transaction that writes it down: what they write is kept with it, or not at all. */
+export type AuditListener = {
+  tell(tx: OperatorCall, events: readonly AuditEvent[]): Promise<void>;
+  /** Whether they have to be told; a line that has no transaction then gets one. */
+  mayBeWanted(event: AuditEvent): boolean;
+};
+
+export function createAuditService({ listener }: { listener?: AuditListener } = {}) {
   /** Writes events of several tenants in the caller's operator transaction. */
   async function recordAll(tx: OperatorCall, events: readonly AuditEvent[]): Promise<void> {
     for (const batch of batchesOf(events, LIMITS.batchRows)) {
@@ -29,6 +36,7 @@ export function createAuditService() {
         tx,
         batch.map((event) => toRow(tx, event)),
       );
+      await listener?.tell(tx, batch);
     }
   }
 
@@ -41,8 +49,16 @@ export function createAuditService() {
      * Writes one line of the tenant's audit trail in the caller's transaction: both are kept, or neither. Where there is
      * nothing else to keep, the call need not be in one.
      */
-    record: (call: TenantCall, action: string, note: AuditNote = {}): Promise<void> =>
-      store.add(call, toRow(call, { ...note, tenantId: call.tenantId, action })),
+    async record(call: TenantCall, action: string, note: AuditNote = {}): Promise<void> {
+      const event = { ...note, tenantId: call.tenantId, action };
+      const write = async (tx: TenantCall) => {
+        await store.add(tx, toRow(tx, event));
+        await listener?.tell(tx, [event]);
+      };
+      if (call.db.isTransaction) return write(call);
+      if (listener?.mayBeWanted(event)) return inTransaction(call, write);
+      await store.add(call, toRow(call, event));
+    },
 
     /**
      * Writes one line about a refusal, in a transaction of its own: the refused one is rolled back. Takes the call as

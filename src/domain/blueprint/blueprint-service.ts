@@ -11,6 +11,7 @@ import { reconcileMembers } from './members.ts';
 import { reconcileNodes } from './nodes.ts';
 import { reconcileDomains, reconcileTenants } from './tenants.ts';
 import { reconcileUsers } from './users.ts';
+import { reconcileWebhooks } from './webhooks.ts';
 import { type BlueprintRooms, declaredOnce, type Work } from './work.ts';
 
 /**
@@ -34,6 +35,8 @@ export function createBlueprintService(rooms: BlueprintRooms) {
       await reconcileUsers(work, sites, roles);
       await reconcileMembers(work, sites, await reconcileNodes(work, sites), roles);
       await reconcileClients(work, sites, roles);
+      // Last: what is made by this file is told to nobody before it is all there.
+      await reconcileWebhooks(work, sites);
     }
     if (work.mistakes.length > 0) throw new Failure('blueprint_invalid', { mistakes: work.mistakes });
     return work.differences;

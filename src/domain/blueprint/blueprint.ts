@@ -7,6 +7,7 @@ import type { NormalForm } from '../passwords/password-text.ts';
 import type { OwnSettings } from '../tenants/settings.ts';
 import type { TenantType } from '../tenants/tenant.ts';
 import type { UserDraft } from '../users/user.ts';
+import type { WebhookDraft } from '../webhooks/webhook.ts';
 
 /** Tenants as a file declares them. What it names is made so; what it does not name is left alone. */
 export type Blueprint = { tenants: readonly TenantBlueprint[] };
@@ -30,6 +31,7 @@ export type TenantBlueprint = {
   /** Who belongs to the root. */
   members?: readonly MemberBlueprint[] | undefined;
   clients?: readonly ClientBlueprint[] | undefined;
+  webhooks?: readonly WebhookBlueprint[] | undefined;
 };
 
 export type NodeBlueprint = NodeFields & {
@@ -75,7 +77,23 @@ export type ClientBlueprint = ClientFields & {
   roles?: readonly string[] | undefined;
 };
 
-export type Kind = 'tenant' | 'domain' | 'api' | 'permission' | 'role' | 'user' | 'node' | 'member' | 'client';
+export type WebhookBlueprint = Omit<WebhookDraft, 'description'> & {
+  description?: string | undefined;
+  /** Becomes the only secret of the webhook, unless it is one already. Made, and told to nobody, where it is left out. */
+  secret?: string | undefined;
+};
+
+export type Kind =
+  | 'tenant'
+  | 'domain'
+  | 'api'
+  | 'permission'
+  | 'role'
+  | 'user'
+  | 'node'
+  | 'member'
+  | 'client'
+  | 'webhook';
 
 /** One difference between a file and the database. */
 export type Difference = {

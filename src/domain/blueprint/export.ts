@@ -8,7 +8,15 @@ import type { StoredHash } from '../passwords/hash.ts';
 import { withoutSecrets } from '../tenants/secret-settings.ts';
 import type { Tenant, TenantDomain } from '../tenants/tenant.ts';
 import type { User } from '../users/user.ts';
-import type { ClientBlueprint, DomainBlueprint, HashBlueprint, TenantBlueprint, UserBlueprint } from './blueprint.ts';
+import type { Webhook } from '../webhooks/webhook.ts';
+import type {
+  ClientBlueprint,
+  DomainBlueprint,
+  HashBlueprint,
+  TenantBlueprint,
+  UserBlueprint,
+  WebhookBlueprint,
+} from './blueprint.ts';
 import { by, compact } from './document.ts';
 import { exportedTrees } from './export-tree.ts';
 import { type BlueprintRooms, byTenant } from './work.ts';
@@ -27,7 +35,7 @@ export async function exportTenants(
 ): Promise<TenantBlueprint[]> {
   const tenants = (await rooms.tenants.findBySlugs(tx, slugs)).filter(({ status }) => status !== 'deleted');
   const ids = tenants.map(({ id }) => id);
-  const [domains, apis, permissions, roles, users, clients, clientRoles] = [
+  const [domains, apis, permissions, roles, users, clients, clientRoles, webhooks] = [
     byTenant(await rooms.tenants.domainsOf(tx, ids)),
     byTenant(await rooms.apis.apisOfTenants(tx, ids)),
     byTenant(await rooms.access.permissionsOfTenants(tx, ids)),
@@ -35,6 +43,7 @@ export async function exportTenants(
     byTenant(await rooms.users.usersOfTenants(tx, ids)),
     byTenant(await rooms.clients.clientsOfTenants(tx, ids)),
     byTenant(await rooms.access.clientRoleNames(tx, ids)),
+    byTenant(await rooms.webhooks.webhooksOfTenants(tx, ids)),
   ];
   const treeOf = await exportedTrees(tx, rooms, ids);
   const of = <T extends { tenantId: TenantId }>(all: Map<TenantId, T[]>, id: TenantId): T[] => all.get(id) ?? [];
@@ -63,6 +72,9 @@ export async function exportTenants(
         clients: of(clients, tenant.id)
           .map(({ client }) => clientPart(client, rolesOfClients.get(client.clientId) ?? []))
           .sort(by(({ clientId }) => clientId)),
+        webhooks: of(webhooks, tenant.id)
+          .map(({ webhook }) => webhookPart(webhook))
+          .sort(by(({ url }) => url)),
       }),
     );
   }
@@ -89,6 +101,14 @@ const apiPart = ({ identifier, name, scopes, accessTokenFormat, signingAlg, acce
 
 const rolePart = ({ name, displayName, description, category, permissions }: Role) =>
   compact({ name, displayName, description, category, permissions });
+
+/** Without its secret, which is sealed for this tenant in this house. */
+const webhookPart = ({ url, description, events, status }: Webhook): WebhookBlueprint => ({
+  url,
+  ...(description !== null && { description }),
+  events,
+  ...(status === 'disabled' && { status }),
+});
 
 async function userParts(
   tx: OperatorCall,

@@ -13,6 +13,7 @@ import type { PasswordTransfer } from '../passwords/password-transfer.ts';
 import type { TenantType } from '../tenants/tenant.ts';
 import type { TenantService } from '../tenants/tenant-service.ts';
 import type { UserService } from '../users/user-service.ts';
+import type { WebhookService } from '../webhooks/webhook-service.ts';
 import type { Difference, Kind, Mistake, TenantBlueprint } from './blueprint.ts';
 
 /** The rooms that a blueprint is about. */
@@ -26,6 +27,7 @@ export type BlueprintRooms = {
   clients: ClientService;
   passwords: Pick<PasswordService, 'prepare' | 'set' | 'verify'>;
   passwordTransfer: PasswordTransfer;
+  webhooks: WebhookService;
 };
 
 /** A declared tenant that is known to the database, or about to be. */

@@ -121,6 +121,9 @@ export function createUserService({ audit, access, sessions, passwords, letters 
       return (await inTransaction(call, (tx) => store.find(tx, id))) ?? notFound(id);
     },
 
+    /** Those that exist of the named users, in the caller's transaction. */
+    findMany: (tx: TenantCall, ids: readonly UserId[]): Promise<User[]> => store.findMany(tx, ids),
+
     /** The user whom an e-mail address or user name means here, whatever way it is written. */
     async findByIdentifier(call: TenantCall, raw: string): Promise<User | undefined> {
       const identifier = identifierOf(raw);

@@ -104,6 +104,15 @@ export async function find({ db, tenantId }: TenantCall, id: UserId): Promise<Us
   return row && toUser(row);
 }
 
+/** Those that exist of the named users. */
+export async function findMany({ db, tenantId }: TenantCall, ids: readonly UserId[]): Promise<User[]> {
+  const rows = await db<Row>('users')
+    .where({ tenant_id: tenantId })
+    .whereIn('id', [...ids])
+    .select(...COLUMNS);
+  return rows.map(toUser);
+}
+
 export async function findByIdentifier(
   { db, tenantId }: TenantCall,
   { kind, canonical }: Identifier,

@@ -40,6 +40,8 @@ describe('a plan', () => {
       'kept client robot',
       'kept client spa',
       'kept client web',
+      'kept webhook https://hooks.example/all',
+      'kept webhook https://hooks.example/users',
     ]);
   });
 });
@@ -70,7 +72,7 @@ describe('an export', () => {
     const declared = whole();
     await blueprint().apply(operator(), file(declared));
     const document = await blueprint().exportAll(operator(), { slugs: [declared.slug] });
-    expect(JSON.stringify(document)).not.to.include('ecret"').and.not.to.include(SECRET);
+    expect(JSON.stringify(document)).not.to.include('ecret"').and.not.to.include(SECRET).and.not.to.include('whsec_');
 
     await inEmptyDatabase(async (db) => {
       const there = { ...operator(), db };

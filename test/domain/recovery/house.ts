@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { eventFace } from '../../../src/api/v1/event-body.ts';
 import type { Letter } from '../../../src/domain/mail/letter.ts';
 import type { HashRun } from '../../../src/domain/passwords/hash.ts';
 import type { PostForm } from '../../../src/domain/registration/captcha-service.ts';
@@ -36,6 +37,10 @@ export function aHouse({ postForm = NOBODY as PostForm } = {}) {
     onHash: (run) => runs.push(run),
     onSignIn: () => {},
     validateMetadata: async () => {},
+    eventFace,
+    assertUrl: () => {},
+    sendToReceiver: NOBODY,
+    onJobFault: () => {},
     platformTenant: async () => {
       platform ??= aTenant().then(({ tenantId }) => tenantId);
       return platform;
