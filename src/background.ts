@@ -12,7 +12,7 @@ import type { OwedLogout } from './oidc/logout-delivery.ts';
 
 /** What a node does beside answering: sweeps what is dead, turns keys that are due, delivers what must leave the house. */
 export function createBackground(house: House, core: Core) {
-  const { db, log, databaseUrl, services, changes, post } = house;
+  const { db, log, databaseUrl, services, changes, post, texting } = house;
   const callIn = (name: string, { tenantId }: { tenantId: string }): TenantCall => ({
     ...house.operator(name),
     tenantId: tenantId as TenantId,
@@ -33,6 +33,8 @@ export function createBackground(house: House, core: Core) {
           signal,
         ),
       mail: post.deliver,
+      sms: texting.deliver,
+      'sign-in-notice': (row) => services.signInNotices.carryOut(callIn('notices', row), row),
       recovery: (row) => services.recovery.carryOut(callIn('recovery', row), row),
       registration: (row) => services.registration.carryOut(callIn('registration', row), row),
       'webhook-event': (row) => services.webhooks.tellOwed(callIn('webhooks', row), row),

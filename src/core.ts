@@ -33,8 +33,8 @@ export function createCore(house: House, pages: CorePages) {
     platformSlug: config.PLATFORM_SLUG,
     signingKeys: services.signingKeys,
     sessions: services.sessions,
-    secondFactorOf: (tenant, userId, cookie) =>
-      services.signIn.secondFactorOf(callOf(tenant), userId, tenant.settings.mfa, cookie),
+    secondFactorOf: (tenant, userId, mfa, cookie) =>
+      services.signIn.secondFactorOf(callOf(tenant), userId, mfa, cookie),
     dutiesOf: (tenant, userId) => services.signIn.dutiesOf(callOf(tenant), userId, tenant.settings),
     refreshGrace: config.REFRESH_REUSE_GRACE,
     egress: egress.fetch as typeof fetch,

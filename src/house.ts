@@ -20,6 +20,8 @@ import { readMailUrl } from './mail/mail-server.ts';
 import { createPostOffice, type PostOffice } from './mail/post-office.ts';
 import { masterKeys } from './master-key.ts';
 import { createMetadataValidator } from './oidc/metadata-validation.ts';
+import { createSmsSender } from './sms/sms-gateway.ts';
+import { createSmsOffice, type SmsOffice } from './sms/sms-office.ts';
 
 /** Everything that stands before a request comes: the database, the rooms, and the news from other nodes. */
 export type House = {
@@ -34,6 +36,8 @@ export type House = {
   egress: Egress;
   /** Writes the letters of the outbox and sends them. */
   post: PostOffice;
+  /** The same for text messages. */
+  texting: SmsOffice;
   metrics: Metrics;
   changes: Changes;
   /** A call of the house itself, across tenants, at this moment. */
@@ -93,7 +97,14 @@ export async function openHouse({ config, log, databaseUrl }: HouseOptions): Pro
       services.webhooks.forget(topic === undefined ? undefined : (topic.split(':')[1] as TenantId)),
     );
     const post = createPost({ config, services, directory, operator });
-    const rooms = { services, directory, egress, post, metrics, changes, operator };
+    const texting = createSmsOffice({
+      messages: services.textMessages,
+      directory,
+      sender: createSmsSender({ fetch: egress.fetch }),
+      publicUrl: new URL(config.PUBLIC_URL),
+      callIn: (tenantId) => ({ ...operator('sms'), tenantId }),
+    });
+    const rooms = { services, directory, egress, post, texting, metrics, changes, operator };
     return {
       ...{ config, log, db, counters, databaseUrl, ...rooms },
       async close() {

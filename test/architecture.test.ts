@@ -37,6 +37,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   domain: ['kernel', 'database'],
   jobs: ['kernel', 'database'],
   mail: ['domain', 'http', 'jobs', 'kernel'],
+  sms: ['domain', 'http', 'jobs', 'kernel'],
   oidc: FACE,
   api: FACE,
   interactions: [...FACE, 'oidc'],

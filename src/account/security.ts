@@ -1,6 +1,8 @@
+import type { Changer } from '../domain/factors/admission.ts';
 import { allowsFactor, type Factor } from '../domain/factors/factor.ts';
-import type { Changer, FactorService } from '../domain/factors/factor-service.ts';
+import type { FactorService } from '../domain/factors/factor-service.ts';
 import type { PasskeyService } from '../domain/factors/passkey-service.ts';
+
 import type { RememberedDeviceService } from '../domain/factors/remembered-device-service.ts';
 import { siteOf } from '../domain/factors/webauthn.ts';
 import { readDeviceCookie } from '../http/device-cookie.ts';

@@ -174,7 +174,15 @@ export function isConditional({ versioned, method }: Operation): boolean {
   return versioned === true && method !== 'GET';
 }
 
+/** Whether a path has only words of ours in it (`/mfa/:channel`), and so names nothing that somebody could own. */
+export function isOfWords(params: Operation['params']): boolean {
+  const { shape = {} } = (params ?? {}) as { shape?: Record<string, { type?: string }> };
+  const kinds = Object.values(shape);
+  return kinds.length > 0 && kinds.every(({ type }) => type === 'enum');
+}
+
 /** How an operation answers for a path that names nothing. */
-export function absentCode({ failures }: Operation): FailureCode {
+export function absentCode({ params, failures }: Operation): FailureCode {
+  if (isOfWords(params)) return 'not_found';
   return failures.find((code) => code.endsWith('_not_found')) ?? 'not_found';
 }

@@ -68,4 +68,9 @@ export const client = z.strictObject({
   allowedIps: z.array(text(64)).max(LIMITS.allowedIps).optional(),
   rateLimitPerMinute: z.int().min(1).max(1_000_000).optional(),
   roles: roleNames.optional().describe('All roles of a client that acts for itself (client_credentials).'),
+  mfa: z
+    .enum(['off', 'inherit', 'required'])
+    .optional()
+    .describe('Second factors, beside the tenant’s policy: off makes nobody enrol one, required everybody.'),
+  minAcr: text(128).optional().describe('The weakest authentication context class that is good enough for it.'),
 });

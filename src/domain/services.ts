@@ -7,10 +7,7 @@ import { createAuditService } from './audit/audit-service.ts';
 import { createBlueprintService } from './blueprint/blueprint-service.ts';
 import { createClientService, type ValidateMetadata } from './clients/client-service.ts';
 import { createDutyService } from './duties/duty-service.ts';
-import { createChallengeService } from './factors/challenge-service.ts';
-import { createCodeThrottle } from './factors/code-throttle.ts';
-import { createFactorService } from './factors/factor-service.ts';
-import { createPasskeyService } from './factors/passkey-service.ts';
+import { createFactorRooms, type FactorRoomsDeps } from './factors/factor-rooms.ts';
 import { createRememberedDeviceService } from './factors/remembered-device-service.ts';
 import { createGrantService } from './grants/grant-service.ts';
 import { createIdempotencyService } from './idempotency/idempotency-service.ts';
@@ -33,9 +30,12 @@ import { createSessionService } from './sessions/session-service.ts';
 import { createSessionSweep } from './sessions/session-sweep-service.ts';
 import { createDeviceCookies } from './sign-in/device-cookie.ts';
 import type { SignInEnd } from './sign-in/progress.ts';
+import { createSeenDevices } from './sign-in/seen-devices.ts';
+import { createSignInNotices } from './sign-in/sign-in-notices.ts';
 import { createSignIn } from './sign-in/sign-in-service.ts';
 import { createThrottle } from './sign-in/throttle.ts';
 import type { Tokens } from './sign-in/tokens.ts';
+import { createTextMessageService } from './sms/text-message-service.ts';
 import type { TenantDirectory } from './tenants/tenant-directory.ts';
 import { createTenantService } from './tenants/tenant-service.ts';
 import { createUserService } from './users/user-service.ts';
@@ -95,10 +95,8 @@ export function createServices(deps: ServiceDeps) {
   const users = createUserService({ audit, access, sessions, passwords, letters });
   const apis = createApiService({ audit });
   const clients = createClientService({ audit, access, tenantKeys, grants: sessions, validateMetadata });
-  const factors = createFactorService({ keys: tenantKeys, sessions, audit });
-  const passkeys = createPasskeyService({ keys: tenantKeys, factors, letters, audit });
-  const codeThrottle = createCodeThrottle({ counters });
-  const challenges = createChallengeService({ factors, passkeys, throttle: codeThrottle, audit });
+  const proofs = createProofRooms({ keys: tenantKeys, sessions, audit, letters, access, users, counters });
+  const { factors } = proofs;
   const byLetter = createProofsByLetter({
     ...{ letters, passwords, sessions, users, factors, devices, audit, counters },
     ...{ keys: tenantKeys, signInThrottle: throttle, platformTenant, postForm: deps.postForm },
@@ -109,20 +107,21 @@ export function createServices(deps: ServiceDeps) {
   });
   const duties = createDutyService({ audit });
   const signIn = createSignIn({
-    ...{ factors, passkeys, challenges, passwords, throttle, devices, duties, audit, platformTenant },
+    ...proofs,
+    ...{ passwords, throttle, devices, duties, audit, platformTenant, notices: proofs.signInNotices },
     verification: byLetter.verification,
+    seenDevices: createSeenDevices({ letters }),
     keys: tenantKeys,
     onEnd: onSignIn,
   });
+  const ways = { signIn, rememberedDevices: createRememberedDeviceService({ devices, audit }) };
   const people = { access, tenants, sessions, passwords, users, apis, clients, letters };
-  const rememberedDevices = createRememberedDeviceService({ devices, audit });
-  const ways = { factors, passkeys, challenges, signIn, rememberedDevices };
   const grants = createGrantService({ audit });
   const idempotency = createIdempotencyService({ keys: tenantKeys, platformTenant });
   const ends = { sessionSweep: createSessionSweep({ audit }), logoutDeliveries: createLogoutDeliveries({ audit }) };
   const outside = createOutsideRooms({ ...deps, audit, access, letters, publisher, keys: tenantKeys });
   const ground = { audit, tenantKeys, signingKeys, idempotency, grants, duties };
-  const rooms = { ...ground, ...ends, ...tree, ...people, ...ways, ...byLetter, ...outside };
+  const rooms = { ...ground, ...ends, ...tree, ...people, ...proofs, ...ways, ...byLetter, ...outside };
   return { ...rooms, blueprint: createBlueprintService({ ...rooms, passwordTransfer: createPasswordTransfer() }) };
 }
 
@@ -147,6 +146,14 @@ function createOutsideRooms({ sendToReceiver: send, onJobFault: onFault, ...need
   const jobs = createJobService({ audit, files, kinds: () => ({ 'webhook-redelivery': redelivery }), onFault });
   const webhooks = createWebhookService(needs);
   return { jobs, webhooks, deliveries: createDeliveryService({ ...needs, receivers: webhooks, send, jobs }) };
+}
+
+/** What people prove who they are with, besides a password, and what tells them that somebody else tries. */
+function createProofRooms(needs: Omit<FactorRoomsDeps, 'messages' | 'notices'>) {
+  const textMessages = createTextMessageService(needs);
+  const signInNotices = createSignInNotices(needs);
+  const rooms = createFactorRooms({ ...needs, messages: textMessages, notices: signInNotices });
+  return { ...rooms, textMessages, signInNotices };
 }
 
 const keyOf = (text: string | undefined) => (text === undefined ? undefined : Buffer.from(text, 'base64url'));

@@ -69,9 +69,11 @@ export type ShownBrowser = {
   clients?: readonly string[] | undefined;
 };
 
+type OwnedKind = 'totp' | 'webauthn' | 'email' | 'sms';
+
 export type OwnedFactor = {
   href: string;
-  kind: 'totp' | 'webauthn';
+  kind: OwnedKind;
   name?: string | undefined;
   since: Date;
   usedAt?: Date | undefined;
@@ -178,7 +180,7 @@ export type AccountPages = {
     act: ConfirmedAct;
     /** What the sentences name. */
     name?: string | undefined;
-    factor?: 'totp' | 'webauthn' | undefined;
+    factor?: OwnedKind | undefined;
     browser?: ShownBrowser | undefined;
     backTo: string;
   };

@@ -12,7 +12,7 @@ type Form = { action: string; csrf: string; problem?: Problem | undefined };
 type CoreForm = { formAction: string; xsrf: string; problem?: Problem | undefined };
 
 /** How a second factor is shown. */
-export type ShownFactor = 'totp' | 'backup_code' | 'webauthn';
+export type ShownFactor = 'totp' | 'email' | 'sms' | 'backup_code' | 'webauthn';
 
 type OtherPages = AccountPages & ErrandPages;
 
@@ -86,13 +86,15 @@ export type Pages = OtherPages & {
   };
   /**
    * Sends `factor`, `code` or `passkey` (`AuthenticationResponseJSON`), `remember_device` (`1` or absent) and `action`:
-   * `verify`, `use:<other>`, `cancel`.
+   * `verify`, `send`, `use:<other>`, `cancel`.
    */
   factor: Form & {
     account: ShownAccount;
     factor: ShownFactor;
     others: readonly ShownFactor[];
     passkey?: PasskeyUse | undefined;
+    /** Where a code goes to, in part, and whether one is on its way; for `email` and `sms` only. */
+    sending?: { target: string; isSent: boolean } | undefined;
     /** For how long this browser can be remembered; 0: not at all. */
     rememberDays: number;
     cancellable?: boolean | undefined;

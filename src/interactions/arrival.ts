@@ -1,23 +1,21 @@
 import type Koa from 'koa';
 import type { Outcome } from '../domain/sign-in/progress.ts';
 import type { SignIn } from '../domain/sign-in/sign-in-service.ts';
-import { readDeviceCookie } from '../http/device-cookie.ts';
 import type { TenantCall } from '../kernel/call.ts';
 import type { UserId } from '../kernel/ids.ts';
 import type { Errand } from './errand.ts';
-import type { InteractionStep } from './interaction.ts';
+import { browserOf, type InteractionStep } from './interaction.ts';
 import type { LoginTools } from './login.ts';
 import { keepPending, type Pending } from './pending.ts';
 
 /** How a sign-in goes on for who has made their account on this browser just now. @throws Failure `sign_in_expired` */
 export async function arrive(
   ctx: Koa.Context,
-  { details }: InteractionStep,
+  step: InteractionStep,
   { ticket }: Extract<Pending, { kind: 'arrival' }>,
-  { signIn, callOf, readerOf }: LoginTools,
+  tools: LoginTools,
 ): Promise<Outcome> {
-  const browser = { browser: details.uid, deviceCookie: readDeviceCookie(ctx), ...readerOf(ctx) };
-  return signIn.withArrival(callOf(ctx), { ticket, ...browser });
+  return tools.signIn.withArrival(tools.callOf(ctx), { ticket, ...(await browserOf(ctx, step, tools)) });
 }
 
 /** Puts a person who has made their account into the sign-in that they came from. @returns false where there is none any more */

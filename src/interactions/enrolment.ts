@@ -1,11 +1,10 @@
 import type Koa from 'koa';
 import { allowsFactor } from '../domain/factors/factor.ts';
 import type { Outcome } from '../domain/sign-in/progress.ts';
-import { readDeviceCookie } from '../http/device-cookie.ts';
 import type { ShownAccount } from '../http/pages.ts';
 import { Failure } from '../kernel/failure.ts';
 import { showBackupCodes } from './backup-codes.ts';
-import { aboutAccount, type InteractionStep } from './interaction.ts';
+import { aboutAccount, browserOf, type InteractionStep } from './interaction.ts';
 import type { LoginTools } from './login.ts';
 import { credentialOf, hasPasskeys, siteOfStep } from './passkey-site.ts';
 import type { Pending } from './pending.ts';
@@ -72,9 +71,10 @@ async function enrolled(
   step: InteractionStep,
   form: Record<string, string | undefined>,
   { ticket }: Waiting,
-  { signIn, callOf, readerOf }: LoginTools,
+  tools: LoginTools,
 ) {
-  const given = { ticket, deviceCookie: readDeviceCookie(ctx), browser: step.details.uid, ...readerOf(ctx) };
+  const { signIn, callOf } = tools;
+  const given = { ticket, ...(await browserOf(ctx, step, tools)) };
   if (form['action'] === 'enrol-passkey') {
     const made = { site: siteOfStep(step), attestation: credentialOf(form) };
     return signIn.withPasskeyEnrolment(callOf(ctx), { ...given, ...made });

@@ -1,10 +1,11 @@
 import type Koa from 'koa';
 import type { Answer } from '../domain/factors/challenge-service.ts';
 import type { FactorKind } from '../domain/factors/factor.ts';
+import { type Channel, isChannel } from '../domain/factors/sent-code.ts';
 import type { Outcome } from '../domain/sign-in/progress.ts';
-import { readDeviceCookie } from '../http/device-cookie.ts';
 import { Failure } from '../kernel/failure.ts';
-import { aboutAccount, type InteractionStep } from './interaction.ts';
+import { LIMITS } from '../kernel/limits.ts';
+import { aboutAccount, browserOf, type InteractionStep } from './interaction.ts';
 import type { LoginTools } from './login.ts';
 import { credentialOf, siteOfStep } from './passkey-site.ts';
 import type { Pending } from './pending.ts';
@@ -14,7 +15,7 @@ type Tools = Pick<LoginTools, 'page' | 'challenges' | 'callOf'>;
 type Tried = { chosen?: string | undefined; problem?: string; status?: number };
 
 /** A passkey first: it is the strongest, and the least work. */
-const ORDER: readonly FactorKind[] = ['webauthn', 'totp', 'backup_code'];
+const ORDER: readonly FactorKind[] = ['webauthn', 'totp', 'email', 'sms', 'backup_code'];
 
 /** The factor that is shown: the one that was chosen, or the first that can be answered. */
 function shownOf(factors: readonly FactorKind[], chosen?: string): FactorKind | undefined {
@@ -44,6 +45,7 @@ export async function showFactor(
     factor,
     others: here.filter((kind) => kind !== factor),
     passkey,
+    sending: isChannel(factor) ? await sendingOf(ctx, pending, factor, tools) : undefined,
     rememberDays: issuer.tenant.settings.mfa.rememberDeviceDays,
     cancellable: true,
     problem: code === undefined ? undefined : { code },
@@ -68,6 +70,17 @@ async function passkeyOf(
   }
 }
 
+/** Where a code goes to, in part, and whether one is on its way. */
+async function sendingOf(
+  ctx: Koa.Context,
+  pending: Pick<Waiting, 'challengeId' | 'userId'>,
+  channel: Channel,
+  { challenges, callOf }: Tools,
+): Promise<{ target: string; isSent: boolean }> {
+  const { targets, sent } = await challenges.sendingOf(callOf(ctx), pending);
+  return { target: targets[channel] ?? '', isSent: sent === channel };
+}
+
 /** @returns how the sign-in goes on; undefined when the page was shown again. @throws Failure `challenge_ended`, `sign_in_expired` */
 export async function postFactor(
   ctx: Koa.Context,
@@ -83,17 +96,18 @@ export async function postFactor(
   if (action.startsWith('use:')) return again({ chosen: action.slice('use:'.length) });
   const factor = shownOf(pending.factors, chosen);
   if (!factor) throw new Failure('challenge_ended');
+  if (action === 'send')
+    return again(isChannel(factor) ? await sendCode(ctx, step, pending, factor, tools) : { chosen: factor });
   try {
     return await tools.signIn.withFactor(tools.callOf(ctx), {
       ...answerOf(step, form, pending, factor),
-      deviceCookie: readDeviceCookie(ctx),
+      ...(await browserOf(ctx, step, tools)),
       remember: form['remember_device'] !== undefined,
     });
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
-    const wrong = factor === 'webauthn' ? 'passkey_refused' : 'factor_wrong';
     if (error.code === 'factor_wrong' || error.code === 'invalid_input')
-      return again({ chosen: factor, problem: wrong, status: 401 });
+      return again({ chosen: factor, problem: refusalOf(factor), status: 401 });
     if (error.code === 'rate_limited') return again({ chosen: factor, problem: 'rate_limited', status: 429 });
     throw error;
   }
@@ -108,4 +122,28 @@ function answerOf(
   const asked = { challengeId, browser: step.details.uid };
   if (factor !== 'webauthn') return { ...asked, factor, code: form['code'] ?? '' };
   return { ...asked, factor, assertion: credentialOf(form), site: siteOfStep(step) };
+}
+
+function refusalOf(factor: FactorKind): string {
+  if (factor === 'webauthn') return 'passkey_refused';
+  return isChannel(factor) ? 'sent_code_wrong' : 'factor_wrong';
+}
+
+/** Sends a code, and says how the page is shown again. */
+async function sendCode(
+  ctx: Koa.Context,
+  step: InteractionStep,
+  { challengeId }: Waiting,
+  factor: Channel,
+  { challenges, callOf, readerOf }: LoginTools,
+): Promise<Tried> {
+  const wanted = { challengeId, browser: step.details.uid, factor, languages: readerOf(ctx).languages };
+  try {
+    await challenges.send(callOf(ctx), wanted);
+    return { chosen: factor };
+  } catch (error) {
+    if (!(error instanceof Failure) || error.code !== 'rate_limited') throw error;
+    const isSoon = Number(error.details['retryAfter']) <= LIMITS.sentCodeGapSeconds;
+    return { chosen: factor, problem: isSoon ? 'sent_just_now' : 'rate_limited', status: 429 };
+  }
 }

@@ -1,6 +1,8 @@
 import type Koa from 'koa';
 import { errors, type InteractionResults, type Provider } from 'oidc-provider';
+import type { Browser } from '../domain/sign-in/progress.ts';
 import { assertCsrf, csrfToken } from '../http/csrf.ts';
+import { readDeviceCookie } from '../http/device-cookie.ts';
 import { readForm } from '../http/form-body.ts';
 import type { ShownAccount, ShownClient } from '../http/pages.ts';
 import type { TenantId } from '../kernel/ids.ts';
@@ -99,6 +101,21 @@ export async function aboutClient({ issuer, details }: InteractionStep): Promise
 /** The application that a sign-in leads to; undefined for pages of our own, which nobody needs to be told of. */
 export async function aboutGoal(step: InteractionStep): Promise<ShownClient | undefined> {
   return isHousePages(step.details.params['client_id']) ? undefined : aboutClient(step);
+}
+
+/** What a sign-in on this page must know of the browser, and of the application that sent it. */
+export async function browserOf(
+  ctx: Koa.Context,
+  { issuer, details }: InteractionStep,
+  { readerOf }: { readerOf(ctx: Koa.Context): { languages: readonly string[]; base: string } },
+): Promise<Browser & { browser: string }> {
+  const client = await issuer.provider.Client.find(String(details.params['client_id']));
+  return {
+    deviceCookie: readDeviceCookie(ctx),
+    browser: details.uid,
+    clientMfa: client?.['mfa'] as Browser['clientMfa'],
+    ...readerOf(ctx),
+  };
 }
 
 /** The person whose session this browser has, as a page shows them; undefined for nobody. */

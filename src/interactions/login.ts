@@ -4,12 +4,11 @@ import type { PasskeyService } from '../domain/factors/passkey-service.ts';
 import type { SessionService } from '../domain/sessions/session-service.ts';
 import type { Outcome } from '../domain/sign-in/progress.ts';
 import type { SignIn } from '../domain/sign-in/sign-in-service.ts';
-import { readDeviceCookie } from '../http/device-cookie.ts';
 import type { PasskeySignal } from '../http/pages.ts';
 import type { TenantCall } from '../kernel/call.ts';
 import { Failure } from '../kernel/failure.ts';
 import { LIMITS } from '../kernel/limits.ts';
-import { aboutGoal, type InteractionStep } from './interaction.ts';
+import { aboutGoal, browserOf, type InteractionStep } from './interaction.ts';
 import type { Page } from './page.ts';
 import { hasPasskeys, siteOfStep } from './passkey-site.ts';
 
@@ -17,7 +16,7 @@ export type LoginTools = {
   page: Page;
   signIn: SignIn;
   sessions: SessionService;
-  challenges: Pick<ChallengeService, 'isOpen' | 'webauthnOptions'>;
+  challenges: Pick<ChallengeService, 'isOpen' | 'webauthnOptions' | 'send' | 'sendingOf'>;
   passkeys: PasskeyService;
   callOf(ctx: Koa.Context): TenantCall;
   /** What letters need to know of the person before the page: what they read, and at which issuer they are. */
@@ -65,7 +64,7 @@ export async function postLogin(
 ): Promise<Outcome | undefined> {
   const { identifier = '', password = '' } = form;
   try {
-    const browser = { deviceCookie: readDeviceCookie(ctx), browser: step.details.uid, ...tools.readerOf(ctx) };
+    const browser = await browserOf(ctx, step, tools);
     return await tools.signIn.withPassword(tools.callOf(ctx), { identifier, password, ...browser });
   } catch (error) {
     if (!(error instanceof Failure)) throw error;

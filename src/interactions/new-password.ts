@@ -1,8 +1,7 @@
 import type Koa from 'koa';
 import type { Outcome } from '../domain/sign-in/progress.ts';
-import { readDeviceCookie } from '../http/device-cookie.ts';
 import { Failure } from '../kernel/failure.ts';
-import { aboutAccount, type InteractionStep } from './interaction.ts';
+import { aboutAccount, browserOf, type InteractionStep } from './interaction.ts';
 import type { LoginTools } from './login.ts';
 import type { Pending } from './pending.ts';
 
@@ -39,10 +38,9 @@ export async function postNewPassword(
   };
   if (password !== confirmation) return again('passwords_differ');
   try {
-    const { uid, session: before } = step.details;
-    const browser = { deviceCookie: readDeviceCookie(ctx), browser: uid, ...tools.readerOf(ctx) };
+    const { session: before } = step.details;
     const session = before?.accountId === pending.userId ? before.uid : undefined;
-    const given = { ticket: pending.ticket, password, session, ...browser };
+    const given = { ticket: pending.ticket, password, session, ...(await browserOf(ctx, step, tools)) };
     return await tools.signIn.withNewPassword(tools.callOf(ctx), given);
   } catch (error) {
     const problem = error instanceof Failure ? PROBLEMS[error.code] : undefined;

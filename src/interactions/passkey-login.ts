@@ -1,9 +1,8 @@
 import type Koa from 'koa';
 import type { Outcome } from '../domain/sign-in/progress.ts';
-import { readDeviceCookie } from '../http/device-cookie.ts';
 import type { PasskeySignal } from '../http/pages.ts';
 import { Failure } from '../kernel/failure.ts';
-import type { InteractionStep } from './interaction.ts';
+import { browserOf, type InteractionStep } from './interaction.ts';
 import { type LoginTools, showLogin } from './login.ts';
 import { credentialOf, siteOfStep } from './passkey-site.ts';
 
@@ -16,8 +15,7 @@ export async function postPasskey(
 ): Promise<Outcome | undefined> {
   const site = siteOfStep(step);
   try {
-    const browser = { deviceCookie: readDeviceCookie(ctx), browser: step.details.uid, ...tools.readerOf(ctx) };
-    const given = { site, assertion: credentialOf(form), ...browser };
+    const given = { site, assertion: credentialOf(form), ...(await browserOf(ctx, step, tools)) };
     return await tools.signIn.withPasskey(tools.callOf(ctx), given);
   } catch (error) {
     const status = error instanceof Failure ? STATUSES[error.code] : undefined;

@@ -1,5 +1,5 @@
 import type Koa from 'koa';
-import type { Changer } from '../domain/factors/factor-service.ts';
+import type { Changer } from '../domain/factors/admission.ts';
 import type { PublicKeyCredentialCreationOptionsJSON } from '../domain/factors/webauthn.ts';
 import type { Outcome } from '../domain/sign-in/progress.ts';
 import { Failure } from '../kernel/failure.ts';

@@ -132,7 +132,7 @@ async function post(ctx: Koa.Context, step: InteractionStep, tools: LoginTools):
 }
 
 /** Buttons of the steps after the first proof. */
-const LATER = /^(save|verify|use:\w+|enrol|enrol-passkey|seen|skip|resend|opened|accept)$/;
+const LATER = /^(save|verify|send|use:\w+|enrol|enrol-passkey|seen|skip|resend|opened|accept)$/;
 
 /** A step after the password. When it has ended meanwhile, the sign-in begins anew. */
 async function postLater(

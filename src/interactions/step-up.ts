@@ -1,7 +1,7 @@
 import type Koa from 'koa';
 import { Failure } from '../kernel/failure.ts';
 import { goOn, showPending } from './go-on.ts';
-import { finish, type InteractionStep } from './interaction.ts';
+import { browserOf, finish, type InteractionStep } from './interaction.ts';
 import type { LoginTools } from './login.ts';
 import { pendingAs, pendingOf } from './pending.ts';
 
@@ -20,7 +20,9 @@ export async function showStepUp(ctx: Koa.Context, step: InteractionStep, tools:
   if (!session) throw new Failure('sign_in_expired');
   try {
     // The session's proofs stay what they were, with one more.
-    await goOn(ctx, step, await signIn.stepUp(call, session, { browser }), !session.transient, tools);
+    // A remembered browser does not stand in here: the cookie stays out of it.
+    const { clientMfa } = await browserOf(ctx, step, tools);
+    await goOn(ctx, step, await signIn.stepUp(call, session, { browser, clientMfa }), !session.transient, tools);
   } catch (error) {
     if (!(error instanceof Failure) || error.code !== 'factor_not_allowed') throw error;
     const reason = 'The requested authentication class cannot be reached.';

@@ -1,9 +1,8 @@
 import type Koa from 'koa';
 import type { Outcome } from '../domain/sign-in/progress.ts';
 import { documentFor } from '../domain/tenants/terms.ts';
-import { readDeviceCookie } from '../http/device-cookie.ts';
 import { Failure } from '../kernel/failure.ts';
-import { aboutAccount, type InteractionStep } from './interaction.ts';
+import { aboutAccount, browserOf, type InteractionStep } from './interaction.ts';
 import type { LoginTools } from './login.ts';
 import type { Pending } from './pending.ts';
 
@@ -34,13 +33,13 @@ export async function postTerms(
   pending: Waiting,
   tools: LoginTools,
 ): Promise<Outcome | undefined> {
-  const { signIn, callOf, readerOf } = tools;
+  const { signIn, callOf } = tools;
   const { action, version = '', language = '' } = form;
   // Only the button that says so accepts.
   if (action !== 'accept') {
     await showTerms(ctx, step, pending, tools);
     return undefined;
   }
-  const browser = { browser: step.details.uid, deviceCookie: readDeviceCookie(ctx), ...readerOf(ctx) };
+  const browser = await browserOf(ctx, step, tools);
   return signIn.withTerms(callOf(ctx), { ticket: pending.ticket, version, language, ...browser });
 }

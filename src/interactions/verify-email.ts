@@ -1,10 +1,9 @@
 import type Koa from 'koa';
 import { CODE_DIGITS } from '../domain/recovery/email-token.ts';
 import type { Outcome } from '../domain/sign-in/progress.ts';
-import { readDeviceCookie } from '../http/device-cookie.ts';
 import { Failure } from '../kernel/failure.ts';
 import { rememberInteraction } from './errand.ts';
-import { aboutAccount, type InteractionStep } from './interaction.ts';
+import { aboutAccount, browserOf, type InteractionStep } from './interaction.ts';
 import type { LoginTools } from './login.ts';
 import type { Pending } from './pending.ts';
 
@@ -45,10 +44,9 @@ export async function postVerifyEmail(
   pending: Waiting,
   tools: LoginTools,
 ): Promise<Outcome | undefined> {
-  const { signIn, callOf, readerOf } = tools;
+  const { signIn, callOf } = tools;
   const { action, code = '' } = form;
-  const given = { ticket: pending.ticket, browser: step.details.uid, ...readerOf(ctx) };
-  const deviceCookie = readDeviceCookie(ctx);
+  const given = { ticket: pending.ticket, ...(await browserOf(ctx, step, tools)) };
   const again = async (more: { again?: boolean; problem?: string; status?: number }): Promise<undefined> => {
     await showVerifyEmail(ctx, step, pending, tools, more);
   };
@@ -58,7 +56,7 @@ export async function postVerifyEmail(
       return await again({ again: true });
     }
     if (action === 'opened') return await openedLink(ctx, step, pending, tools);
-    return await signIn.withEmailCode(callOf(ctx), { ...given, deviceCookie, code });
+    return await signIn.withEmailCode(callOf(ctx), { ...given, code });
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
     if (error.code === 'token_invalid') return again({ problem: 'code_wrong', status: 401 });
@@ -84,11 +82,11 @@ async function openedLink(
 /** How the sign-in goes on, where the link was opened meanwhile. @throws Failure `sign_in_expired` */
 export async function lookForLink(
   ctx: Koa.Context,
-  { details }: InteractionStep,
+  step: InteractionStep,
   { ticket }: Waiting,
-  { signIn, callOf, readerOf }: LoginTools,
+  tools: LoginTools,
 ): Promise<Outcome | undefined> {
-  const browser = { browser: details.uid, deviceCookie: readDeviceCookie(ctx), ...readerOf(ctx) };
-  const outcome = await signIn.withEmailLink(callOf(ctx), { ticket, ...browser });
+  const browser = await browserOf(ctx, step, tools);
+  const outcome = await tools.signIn.withEmailLink(tools.callOf(ctx), { ticket, ...browser });
   return outcome.kind === 'action-needed' && outcome.action === 'verify-email' ? undefined : outcome;
 }

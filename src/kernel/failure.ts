@@ -52,6 +52,7 @@ export const FAILURES = {
   passkey_taken: 'This passkey is already in use.',
   passkey_last: 'The last passkey must stay: you would lock yourself out.',
   factor_enrolment_required: 'A second factor must be set up first, on the sign-in page.',
+  phone_not_allowed: 'No codes are sent to this number.',
   challenge_ended: 'The sign-in took too long, or was tried too often. Please begin again.',
   reauthentication_required: 'Please sign in again first.',
   refresh_invalid: 'The refresh token is not valid.',

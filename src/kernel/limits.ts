@@ -61,6 +61,10 @@ export const LIMITS = {
   addressFailures: 100,
   addressWindowSeconds: 900,
   sessionsOfUser: 100,
+  seenDevices: 50,
+  seenDeviceEachMs: 3_600_000,
+  newDeviceLetters: 10,
+  attemptLetters: 1,
   // Factors
   challengeSeconds: 600,
   challengeTries: 5,
@@ -82,6 +86,12 @@ export const LIMITS = {
   rememberedDevices: 20,
   mfaRoles: 20,
   recentProofSeconds: 600,
+  sentCodeSeconds: 600,
+  sentCodes: 5,
+  sentCodeGapSeconds: 30,
+  codeSendsOfAccount: 10,
+  codeSendsToAddress: 10,
+  codeSendsOfNetwork: 60,
   // Letters and recovery
   recoverySeconds: 1_800,
   verifyEmailSeconds: 86_400,
@@ -105,6 +115,7 @@ export const LIMITS = {
   termsChars: 64 * 1024,
   smtpUserChars: 256,
   smtpPasswordChars: 512,
+  smsSecretChars: 512,
   smtpServers: 50,
   smtpConnections: 5,
   smtpLettersOfConnection: 100,
@@ -112,6 +123,9 @@ export const LIMITS = {
   smtpConnectMs: 10_000,
   smtpDeliveryMs: 20_000,
   lettersShown: 50,
+  // Text messages
+  callingCodes: 200,
+  smsGatewayMs: 5_000,
   // Egress
   egressTimeoutMs: 5_000,
   egressBodyBytes: 256 * 1024,

@@ -155,6 +155,7 @@ export const BODIES: { readonly [T in Template]: (w: Words, values: LetterValues
       button(w, 'letter.account', ACCOUNT_PAGE),
     ],
   }),
+  'factor-attempts': (w, values) => notice(w, 'factor_attempts', values),
   invite: invitation,
   'account-deletion': (w, { effectiveAt, link }) =>
     errand(w, 'account_deletion', link, { date: w.date(effectiveAt) }, add(w, 'account_deletion.unasked')),

@@ -24,6 +24,8 @@ export const OWN_METADATA = [
   'client_kind',
   'client_roles',
   'registered',
+  'mfa',
+  'min_acr',
 ] as const;
 
 /** What the core reads of a client: RFC 7591 metadata, and `client_secret` as the hashes of all that are good now. */
@@ -48,6 +50,8 @@ export function coreMetadata({
     allowed_origins: client.allowedOrigins,
     allowed_ips: client.allowedIps,
     ...(roles.length > 0 && { client_roles: roles }),
+    mfa: client.mfa,
+    ...(client.minAcr && { min_acr: client.minAcr }),
     ...(client.profile && { fapi_profile: '2.0' }),
     ...(client.apiScopes && { api_scopes: client.apiScopes }),
     ...(client.rateLimitPerMinute && { rate_limit_per_minute: client.rateLimitPerMinute }),

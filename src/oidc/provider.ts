@@ -1,5 +1,12 @@
 import type { Knex } from 'knex';
-import { type Client, type Configuration, type JWKS, type KoaContextWithOIDC, Provider } from 'oidc-provider';
+import {
+  type Client,
+  type Configuration,
+  type JWKS,
+  type KoaContextWithOIDC,
+  Provider,
+  type RefreshToken,
+} from 'oidc-provider';
 import type { SigningKey } from '../domain/keys/signing-key.ts';
 import type { DirectoryTenant } from '../domain/tenants/tenant-directory.ts';
 import { LIMITS } from '../kernel/limits.ts';
@@ -13,7 +20,7 @@ import { existingGrant } from './grants.ts';
 import { type HardenOptions, harden } from './harden.ts';
 import { jwksOf } from './jwks.ts';
 import { PARAMETER_RULES } from './parameter-rules.ts';
-import { ACR_VALUES, type PolicyDeps, signInPolicy } from './policy.ts';
+import { ACR_VALUES, assertStrongEnough, type PolicyDeps, signInPolicy } from './policy.ts';
 import type { RefreshSettings } from './refresh-chain-store.ts';
 import { absoluteEnd } from './session-model-store.ts';
 import { extraTokenClaims } from './token-claims.ts';
@@ -96,7 +103,10 @@ function configuration(options: ProviderOptions): Configuration {
     clientBasedCORS: (_ctx, origin, client) =>
       ((client['allowed_origins'] as string[] | undefined) ?? []).includes(origin),
     assertJwtClientAuthClaimsAndHeader: assertAssertion(issuer),
-    findAccount: async (_ctx, sub) => accountOf(tenant.id, sub),
+    findAccount: async (ctx, sub, token) => {
+      if (token?.kind === 'RefreshToken') await assertStrongEnough(ctx, token as RefreshToken, options);
+      return accountOf(tenant.id, sub);
+    },
     loadExistingGrant: existingGrant,
     issueRefreshToken: async (_ctx, client) => client.grantTypeAllowed('refresh_token'),
     expiresWithSession: async (_ctx, source) => !source.scopes.has('offline_access'),

@@ -3,7 +3,8 @@ import { createContracts } from '../../src/api/contracts.ts';
 import { type Route, routesOf } from '../../src/api/routes.ts';
 import { auditOf } from '../support/rooms.ts';
 import { type SignedIn, servingV1 } from '../support/v1.ts';
-import { WRITES, type Write } from '../support/writes.ts';
+import type { Write } from '../support/writes/write.ts';
+import { WRITES } from '../support/writes.ts';
 
 /** Their doors are not opened here. */
 const writes = routesOf(createContracts({ publicHost: 'id.test' } as never)).filter(

@@ -8,7 +8,7 @@ import { lastLetter, lettersOf } from '../support/letters.ts';
 import { aSite, PASSWORD, type Site, startNode, type TestNode } from '../support/node.ts';
 import { ask, isLogin } from '../support/oauth.ts';
 import { alertOf, csrfOf, hasLeft, linkTo, titleOf } from '../support/pages.ts';
-import { openRegistration } from '../support/writes.ts';
+import { openRegistration } from '../support/registration.ts';
 
 describe('registration on pages', () => {
   let node: TestNode;

@@ -55,6 +55,23 @@ export const FACTOR_SAMPLES: readonly Sample[] = [
     },
   },
   {
+    name: 'factor-send',
+    view: 'factor',
+    data: {
+      ...{ ...form, account, factor: 'email', others: ['sms', 'backup_code'], rememberDays: 30 },
+      sending: { target: 'a•••@example.com', isSent: false },
+    },
+  },
+  {
+    name: 'factor-sent',
+    view: 'factor',
+    data: {
+      ...{ ...form, account, factor: 'sms', others: ['email', 'backup_code'], rememberDays: 30, cancellable: true },
+      sending: { target: '+44•••••23', isSent: true },
+      problem: { code: 'sent_just_now' },
+    },
+  },
+  {
     name: 'enrol-totp',
     view: 'enrol-totp',
     data: {

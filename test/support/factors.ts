@@ -1,9 +1,11 @@
 import { expect } from 'chai';
 import { generate } from 'otplib';
 import { siteOf } from '../../src/domain/factors/webauthn.ts';
+import type { House } from '../../src/house.ts';
 import { type Send, sender } from './api.ts';
 import { type Authenticator, anAuthenticator } from './authenticator.ts';
 import { PASSWORD, type Site, type TestNode } from './node.ts';
+import { lettersOf } from './queued.ts';
 
 /** What an authenticator application shows now, or so many steps of 30 seconds later. */
 export const codeOf = (secret: string, stepsOn = 0): Promise<string> =>
@@ -69,3 +71,19 @@ export async function enrolPasskey(as: Send, { issuer }: Pick<Site, 'issuer'>): 
 /** A device on a page at the address to which tests send requests of JSON. */
 export const deviceAt = (issuer: string): Authenticator =>
   anAuthenticator({ origin: `http://127.0.0.1:${new URL(issuer).port}` });
+
+/** Whoever is signed in at a site, and the house that serves it. */
+type AtHome = { as: Send; site: Site; house: House };
+
+/** Begins to enrol the e-mail address of a site's user, whose tenant allows it from then on. */
+export async function beginEmailFactor({ as, site, house }: AtHome): Promise<{ factorId: string; code: string }> {
+  await allowEmailFactor({ site, house });
+  const { body } = await as('POST', '/api/v1/me/mfa/email/enroll');
+  const letters = await lettersOf(site.call, { keys: house.services.tenantKeys }, 'email-code');
+  return { factorId: body.factorId, code: letters.at(-1)!.values.code };
+}
+
+export async function allowEmailFactor({ site, house }: Pick<AtHome, 'site' | 'house'>): Promise<void> {
+  const allowedFactors = ['totp', 'webauthn', 'email', 'backup_code'] as const;
+  await house.services.tenants.updateSettings(site.call, { mfa: { allowedFactors } });
+}

@@ -27,6 +27,7 @@ export const LETTER_VALUES: { readonly [T in Template]: LetterValues[T] } = {
   'backup-codes-renewed': deed,
   'email-code': { purpose: 'sign-in', code: '004217', minutes: 10, ip: deed.ip, userAgent: deed.userAgent },
   'sign-in-attempts': deed,
+  'factor-attempts': deed,
   invite: {
     organisation: 'Northwind & Söhne',
     inviter: 'Ben Okri',

@@ -109,6 +109,10 @@ export const PROOFS: Record<string, Proof> = {
   addressFailures: file('domain/sign-in/throttle.test.ts'),
   addressWindowSeconds: file('domain/sign-in/throttle.test.ts'),
   sessionsOfUser: { upTo: (n) => settings({ sessions: { maxPerUser: n } }) },
+  seenDevices: file('domain/sign-in/seen-devices.test.ts'),
+  seenDeviceEachMs: file('domain/sign-in/seen-devices.test.ts', 'writes once an hour at most'),
+  newDeviceLetters: file('domain/sign-in/seen-devices.test.ts'),
+  attemptLetters: file('domain/sign-in/sign-in-notices.test.ts', 'one letter a day'),
   // Factors
   challengeSeconds: file(
     'domain/factors/challenge-service.test.ts',
@@ -130,6 +134,12 @@ export const PROOFS: Record<string, Proof> = {
   userHandleBytes: { upTo: (n) => readAssertion(assertionOf({ handle: n })) },
   attestationBytes: { upTo: (n) => readAttestation(attestationOf(n)) },
   transports: { upTo: (n) => readAttestation(attestationOf(37, n)) },
+  sentCodeSeconds: file('domain/factors/sent-challenge.test.ts'),
+  sentCodes: file('domain/factors/sent-challenge.test.ts'),
+  sentCodeGapSeconds: file('domain/factors/sent-challenge.test.ts'),
+  codeSendsOfAccount: file('domain/factors/sent-challenge.test.ts'),
+  codeSendsToAddress: file('domain/factors/sent-factor-service.test.ts'),
+  codeSendsOfNetwork: file('domain/factors/sent-factor-service.test.ts'),
   rememberedDevices: sizes('domain/factors/factor-service.ts'),
   mfaRoles: { upTo: (n) => settings({ mfa: { roles: many(n, (at) => `ROLE_${at}`) } }) },
   recentProofSeconds: file('domain/factors/factor-service.test.ts', 'asks for a login no older than ten minutes'),

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import type { House } from '../../src/house.ts';
 import { type ApiAnswer, type Request, type Send, sender } from './api.ts';
 import { aSite, PASSWORD, type Site, startNode, type TestNode } from './node.ts';
 
@@ -6,6 +7,7 @@ import { aSite, PASSWORD, type Site, startNode, type TestNode } from './node.ts'
 export type SignedIn = {
   node: TestNode;
   site: Site;
+  house: House;
   tokens: { accessToken: string; refreshToken: string; user: { id: string; tenantId: string; email: string } };
   login: ApiAnswer;
   /** Asks with the access token. */
@@ -58,6 +60,7 @@ export function servingV1(
       return {
         node,
         site: home,
+        house: node.house,
         tokens: login.body,
         login,
         as: (method, path, request = {}) =>

@@ -21,7 +21,8 @@ export const login = operation({
   example: { body: { email: 'ann@example.com', password: 'correct horse battery staple' }, answer: exampleTokens },
   async handle({ call, body, browser, answer }, services) {
     const { signIn } = services;
-    const presented = { identifier: body.email, password: body.password, deviceCookie: browser.device() };
+    const { email: identifier, password: typed, deviceFingerprint: fingerprint } = body;
+    const presented = { identifier, password: typed, deviceCookie: browser.device(), fingerprint };
     const { tenantId } = call;
     const outcome = await (tenantId
       ? signIn.withPassword({ ...call, tenantId }, presented)

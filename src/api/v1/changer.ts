@@ -1,4 +1,4 @@
-import type { Changer } from '../../domain/factors/factor-service.ts';
+import type { Changer } from '../../domain/factors/admission.ts';
 import type { UserCall } from '../operation.ts';
 
 /** What every change of factors asks for. */

@@ -15,7 +15,10 @@ import * as jobs from './jobs.ts';
 import * as me from './me.ts';
 import * as members from './members.ts';
 import * as mfa from './mfa.ts';
+
+import * as mfaCodes from './mfa-codes.ts';
 import * as nodes from './nodes.ts';
+
 import * as passkeys from './passkeys.ts';
 import * as permissions from './permissions.ts';
 import * as recovery from './recovery.ts';
@@ -74,6 +77,7 @@ export function createV1(deps: CallerDeps): Contract {
       email,
       accessContext,
       mfa,
+      mfaCodes,
       passkeys,
       applications,
       rememberedBrowsers,
@@ -197,6 +201,7 @@ const FAILURES_OF_V1: Record<FailureCode, Dress> = {
   passkey_taken: plain(409, 'PASSKEY_DUPLICATE'),
   passkey_last: plain(422, 'LAST_PASSKEY'),
   factor_enrolment_required: plain(403, 'MFA_ENROLMENT_REQUIRED'),
+  phone_not_allowed: plain(422, 'PHONE_NOT_ALLOWED'),
   challenge_ended: plain(401, 'MFA_FAILED'),
   reauthentication_required: plain(401, 'REAUTHENTICATION_REQUIRED'),
   refresh_invalid: plain(401, 'TOKEN_INVALID'),

@@ -1,12 +1,18 @@
 import { z } from 'zod';
 import type { Factor } from '../../domain/factors/factor.ts';
+import { isChannel } from '../../domain/factors/sent-code.ts';
+import { masked } from '../../domain/factors/sent-factor-service.ts';
+import { LIMITS } from '../../kernel/limits.ts';
 import { time } from './fields.ts';
 import { factorIds } from './ids.ts';
+
+/** A code as somebody types it. */
+export const code = z.string().min(1).max(LIMITS.factorCodeChars);
 
 /** A second factor, as its owner sees it. */
 export const factorBody = z.object({
   id: factorIds.text,
-  kind: z.enum(['totp', 'webauthn']),
+  kind: z.enum(['totp', 'webauthn', 'email', 'sms']),
   name: z.string().nullable(),
   createdAt: time,
   lastUsedAt: time.nullable(),
@@ -14,6 +20,7 @@ export const factorBody = z.object({
   flagged: z
     .boolean()
     .describe('A copy of the passkey was noticed. It proves nothing any more, and should be removed.'),
+  sentTo: z.string().nullable(),
 });
 
 export const presentFactor = (factor: Factor): z.input<typeof factorBody> => ({
@@ -24,6 +31,7 @@ export const presentFactor = (factor: Factor): z.input<typeof factorBody> => ({
   lastUsedAt: factor.lastUsedAt?.toISOString() ?? null,
   backedUp: factor.backedUp ?? null,
   flagged: factor.flagged,
+  sentTo: isChannel(factor.kind) && factor.address !== undefined ? masked(factor.kind, factor.address) : null,
 });
 
 export const exampleFactor: z.input<typeof factorBody> = {
@@ -34,4 +42,5 @@ export const exampleFactor: z.input<typeof factorBody> = {
   lastUsedAt: '2026-01-02T09:30:00.000Z',
   backedUp: null,
   flagged: false,
+  sentTo: null,
 };

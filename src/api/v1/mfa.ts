@@ -5,14 +5,12 @@ import { Failure } from '../../kernel/failure.ts';
 import { LIMITS } from '../../kernel/limits.ts';
 import { operation } from '../operation.ts';
 import { changerOf, RECENT } from './changer.ts';
-import { exampleFactor, factorBody, presentFactor } from './factor-body.ts';
+import { code, exampleFactor, factorBody, presentFactor } from './factor-body.ts';
 import { challengeIds, factorIds } from './ids.ts';
 import { AUTH_RATE, ME_RATE } from './rates.ts';
 import { tokensOf, UNFINISHED } from './signed-in.ts';
 import { exampleTokens, tokenBody } from './token-body.ts';
 import { assertion } from './webauthn-body.ts';
-
-const code = z.string().min(1).max(LIMITS.factorCodeChars);
 
 export const mfaVerify = operation({
   method: 'POST',
@@ -24,7 +22,7 @@ export const mfaVerify = operation({
   body: z
     .strictObject({
       challengeId: challengeIds.schema,
-      factor: z.enum(['totp', 'backup_code', 'webauthn']),
+      factor: z.enum(['totp', 'email', 'sms', 'backup_code', 'webauthn']),
       code: code.optional(),
       assertion: assertion.optional(),
     })

@@ -163,6 +163,8 @@ function clientPart(client: Client, held: readonly { name: string }[]): ClientBl
     allowedIps: client.allowedIps,
     rateLimitPerMinute: client.rateLimitPerMinute,
     roles: held.map(({ name }) => name).sort(),
+    mfa: client.mfa === 'inherit' ? undefined : client.mfa,
+    minAcr: client.minAcr,
   });
   // Here an empty list says something else than none at all: no scope, no origin.
   const scopes = client.apiScopes === null ? {} : { scopes: client.apiScopes };

@@ -3,6 +3,8 @@ import { Failure } from '../../kernel/failure.ts';
 import { LIMITS } from '../../kernel/limits.ts';
 import { isWebUrl, plainName } from '../../kernel/text.ts';
 import { isScopeToken } from '../apis/api.ts';
+import { CLIENT_MFA } from '../factors/factor.ts';
+import { ACR } from '../sign-in/steps.ts';
 import type { Client, ClientChange, ClientDraft, ClientFields, ClientKind, ClientValues } from './client.ts';
 import { type ClientMetadata, withFields } from './client-metadata.ts';
 import { isOrigin, redirectUriProblem } from './redirect-uri.ts';
@@ -50,6 +52,8 @@ export function checkedClient(draft: ClientDraft): ClientValues {
     allowedOrigins: draft.allowedOrigins ?? (draft.kind === 'spa' ? originsOf(draft.redirectUris ?? []) : []),
     allowedIps: draft.allowedIps ?? [],
     rateLimitPerMinute: draft.rateLimitPerMinute ?? null,
+    mfa: draft.mfa ?? 'inherit',
+    minAcr: draft.minAcr ?? null,
   });
 }
 
@@ -71,6 +75,8 @@ export function changedClient(client: Client, change: ClientChange): ClientValue
     allowedOrigins: change.allowedOrigins ?? client.allowedOrigins,
     allowedIps: change.allowedIps ?? client.allowedIps,
     rateLimitPerMinute: change.rateLimitPerMinute === undefined ? client.rateLimitPerMinute : change.rateLimitPerMinute,
+    mfa: change.mfa ?? client.mfa,
+    minAcr: change.minAcr === undefined ? client.minAcr : change.minAcr,
   });
 }
 
@@ -118,6 +124,7 @@ function assertSound(client: ClientValues): ClientValues {
   assertAuthentication(client);
   assertUris(client);
   assertReach(client);
+  assertFactors(client);
   return client;
 }
 
@@ -206,6 +213,12 @@ function assertReach({ apiScopes, allowedOrigins, allowedIps, rateLimitPerMinute
   ) {
     invalid('rateLimitPerMinute', 'must be 1 to 1000000');
   }
+}
+
+function assertFactors({ mfa, minAcr }: ClientValues): void {
+  if (!CLIENT_MFA.includes(mfa)) invalid('mfa', `must be one of ${CLIENT_MFA.join(', ')}`);
+  const classes: readonly string[] = Object.values(ACR);
+  if (minAcr !== null && !classes.includes(minAcr)) invalid('minAcr', `must be one of ${classes.join(', ')}`);
 }
 
 function isNetwork(text: string): boolean {

@@ -157,7 +157,9 @@ export function createClientService({ audit, access, tenantKeys, grants, validat
         if (!made) {
           const known = (await store.lock(tx, clientId)) ?? notFound(clientId);
           if (!known.registered) throw new Failure('client_taken', { clientId });
-          await store.update(tx, { ...values, status: known.status });
+          // What the tenant has said of it stays said.
+          const { status, mfa, minAcr } = known;
+          await store.update(tx, { ...values, status, mfa, minAcr });
         }
         if (typeof client_secret === 'string') await secrets.keepOnly(tx, clientId, client_secret);
         await audit.record(tx, made ? 'client.registered' : 'client.registration_updated', target(clientId));
@@ -249,6 +251,8 @@ function registeredValues(clientId: string, name: unknown, metadata: ClientMetad
         : [],
     allowedIps: [],
     rateLimitPerMinute: null,
+    mfa: 'inherit',
+    minAcr: null,
   };
 }
 

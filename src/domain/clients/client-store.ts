@@ -1,5 +1,6 @@
 import type { OperatorCall, TenantCall } from '../../kernel/call.ts';
 import type { TenantId } from '../../kernel/ids.ts';
+import type { ClientMfa } from '../factors/factor.ts';
 import type { Client, ClientKind, ClientValues } from './client.ts';
 import type { ClientMetadata } from './client-metadata.ts';
 
@@ -19,6 +20,8 @@ type Row = {
   allowed_origins: string[];
   allowed_ips: string[];
   rate_limit_per_minute: number | null;
+  mfa: ClientMfa;
+  min_acr: string | null;
   created_at: Date;
   updated_at: Date;
 };
@@ -38,6 +41,8 @@ const COLUMNS = [
   'allowed_origins',
   'allowed_ips',
   'rate_limit_per_minute',
+  'mfa',
+  'min_acr',
   'created_at',
   'updated_at',
 ] as const;
@@ -57,6 +62,8 @@ const toClient = (row: Omit<Row, 'tenant_id'>): Client => ({
   allowedOrigins: row.allowed_origins,
   allowedIps: row.allowed_ips,
   rateLimitPerMinute: row.rate_limit_per_minute,
+  mfa: row.mfa,
+  minAcr: row.min_acr,
   createdAt: row.created_at,
   updatedAt: row.updated_at,
 });
@@ -75,6 +82,8 @@ const toColumns = (client: ClientValues) => ({
   allowed_origins: [...client.allowedOrigins],
   allowed_ips: [...client.allowedIps],
   rate_limit_per_minute: client.rateLimitPerMinute,
+  mfa: client.mfa,
+  min_acr: client.minAcr,
 });
 
 export type OwnedClient = { tenantId: TenantId; client: Client };

@@ -1,3 +1,4 @@
+import type { ClientMfa } from '../factors/factor.ts';
 import type { ClientMetadata, ProtocolFields } from './client-metadata.ts';
 
 /**
@@ -30,6 +31,10 @@ export type Client = {
   /** Addresses and CIDRs from which it may authenticate; none: from anywhere. */
   allowedIps: readonly string[];
   rateLimitPerMinute: number | null;
+  /** What it asks of second factors beside the tenant's policy, see `policyFor` of domain/factors. */
+  mfa: ClientMfa;
+  /** The weakest authentication context class that is good enough for it, on a remembered browser too; null: any. */
+  minAcr: string | null;
   createdAt: Date;
   updatedAt: Date;
 };
@@ -49,6 +54,8 @@ export type ClientFields = ProtocolFields & {
   allowedOrigins?: readonly string[] | undefined;
   allowedIps?: readonly string[] | undefined;
   rateLimitPerMinute?: number | null | undefined;
+  mfa?: ClientMfa | undefined;
+  minAcr?: string | null | undefined;
 };
 
 export type ClientDraft = ClientFields & { clientId: string; kind: ClientKind };

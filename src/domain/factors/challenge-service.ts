@@ -6,16 +6,21 @@ import { sha256 } from '../../kernel/secret.ts';
 import type { AuditService } from '../audit/audit-service.ts';
 import * as store from './challenge-store.ts';
 import type { CodeThrottle } from './code-throttle.ts';
-import { amrWith, type FactorKind } from './factor.ts';
+import { AMR_OF_CODE, amrWith, type CodeKind, type FactorKind } from './factor.ts';
 import type { FactorService } from './factor-service.ts';
 import type { PasskeyService } from './passkey-service.ts';
+import type { Channel } from './sent-code.ts';
+import type { SentFactorService } from './sent-factor-service.ts';
 import type { PublicKeyCredentialRequestOptionsJSON, Site } from './webauthn.ts';
 
 export type ChallengeDeps = {
   factors: Pick<FactorService, 'useTotp' | 'useBackupCode'>;
   passkeys: Pick<PasskeyService, 'factorOptions' | 'useAsFactor'>;
+  sentFactors: Pick<SentFactorService, 'send' | 'use' | 'sendingOf'>;
   throttle: CodeThrottle;
   audit: Pick<AuditService, 'record' | 'recordRefusal'>;
+  /** Hears of a challenge that wrong codes have ended: somebody knows the password. */
+  notices: { wrongCodes(call: TenantCall, userId: UserId): Promise<void> };
 };
 
 /** A question to be put: to whom, by what it may be answered, and what was proven before. */
@@ -34,7 +39,7 @@ export type Asked = { challengeId: ChallengeId; browser: string | undefined };
 
 /** A code, or what a passkey has signed (`AuthenticationResponseJSON`, as it came) on which site. */
 export type Answer = Asked & Proof;
-type Proof = { factor: 'totp' | 'backup_code'; code: string } | { factor: 'webauthn'; assertion: unknown; site: Site };
+type Proof = { factor: CodeKind; code: string } | { factor: 'webauthn'; assertion: unknown; site: Site };
 
 /** What an answered challenge has proven, with what was proven before it. */
 export type Proven = { userId: UserId; purpose: Question['purpose']; amr: string[]; authTime: Date };
@@ -44,12 +49,21 @@ export const holderOf = ({ origin }: OperatorCall, browser: string | undefined):
   sha256(browser === undefined ? `program:${origin?.userAgent ?? ''}` : `page:${browser}`);
 
 /** The open questions of sign-ins: each is for one person on one browser, has five tries, and is answered once. */
-export function createChallengeService({ factors, passkeys, throttle, audit }: ChallengeDeps) {
+export function createChallengeService({ factors, passkeys, sentFactors, throttle, audit, notices }: ChallengeDeps) {
   /** How a right proof is named (RFC 8176); undefined for one that is none. */
-  async function prove(tx: TenantCall, userId: UserId, answer: Answer): Promise<string[] | undefined> {
+  async function prove(tx: TenantCall, userId: UserId, answer: Answer): Promise<readonly string[] | undefined> {
     if (answer.factor === 'webauthn') return passkeys.useAsFactor(tx, userId, answer);
-    const isRight = answer.factor === 'totp' ? factors.useTotp : factors.useBackupCode;
-    return (await isRight(tx, userId, answer.code)) ? ['otp'] : undefined;
+    return (await isRight(tx, userId, answer)) ? AMR_OF_CODE[answer.factor] : undefined;
+  }
+
+  async function isRight(
+    tx: TenantCall,
+    userId: UserId,
+    { challengeId, factor, code }: Asked & { factor: CodeKind; code: string },
+  ): Promise<boolean> {
+    if (factor === 'totp') return factors.useTotp(tx, userId, code);
+    if (factor === 'backup_code') return factors.useBackupCode(tx, userId, code);
+    return sentFactors.use(tx, userId, { challengeId, channel: factor, code });
   }
 
   const keyOf = (call: TenantCall, { challengeId, browser }: Asked): store.Key => ({
@@ -101,6 +115,28 @@ export function createChallengeService({ factors, passkeys, throttle, audit }: C
     },
 
     /**
+     * Sends a code to the person of a challenge that is open on this browser. The latest one counts, for this challenge
+     * alone. Takes no try.
+     *
+     * @returns where it went, in part
+     * @throws Failure `challenge_ended`, `factor_not_allowed`, `rate_limited`
+     */
+    async send(
+      call: TenantCall,
+      { factor, languages, ...asked }: Asked & { factor: Channel; languages?: readonly string[] | undefined },
+    ): Promise<{ sentTo: string }> {
+      const challenge = await findOpen(call, asked);
+      if (!challenge) throw new Failure('challenge_ended');
+      if (!challenge.factors.includes(factor))
+        return refuse(call, challenge, factor, new Failure('factor_not_allowed', { factor }));
+      const { id: challengeId, userId } = challenge;
+      return sentFactors.send(call, { challengeId, userId, channel: factor, languages });
+    },
+
+    /** Where codes for the person of a challenge go to, in part, and by which channel its live one went. */
+    sendingOf: sentFactors.sendingOf,
+
+    /**
      * Looks at a code or a passkey. The try is counted before, for the challenge and for the account, and stays counted whatever
      * becomes of the request; so a call within a transaction is a mistake of ours, and throws.
      *
@@ -122,7 +158,7 @@ export function createChallengeService({ factors, passkeys, throttle, audit }: C
       const { userId, purpose } = challenge;
       if (!challenge.factors.includes(factor))
         return refuse(call, challenge, factor, new Failure('factor_not_allowed', { factor }));
-      const giveBack = factor === 'totp' ? await reserve(call, userId, challenge) : async () => {};
+      const giveBack = await reserve(call, userId, challenge, factor);
       const outcome = await inTransaction(call, async (tx) => {
         const proof = await prove(tx, userId, answer);
         if (!proof) return undefined;
@@ -131,16 +167,23 @@ export function createChallengeService({ factors, passkeys, throttle, audit }: C
         const amr = amrWith(challenge.amr, proof);
         return { value: await then(tx, { userId, purpose, amr, authTime: challenge.authTime }) };
       });
+      if (!outcome && challenge.tries === LIMITS.challengeTries) await notices.wrongCodes(call, userId);
       if (!outcome) return refuse(call, challenge, factor, new Failure('factor_wrong'));
       await giveBack();
       return outcome.value;
     },
   };
 
-  /** Counts a guess for the account. A backup code or a passkey is not guessed, and is not counted. */
-  async function reserve(call: TenantCall, userId: UserId, challenge: store.Challenge): Promise<() => Promise<void>> {
+  /** Counts a guess for the account. A backup code or a passkey cannot be guessed, and lets the owner in meanwhile. */
+  async function reserve(
+    call: TenantCall,
+    userId: UserId,
+    challenge: store.Challenge,
+    factor: Answer['factor'],
+  ): Promise<() => Promise<void>> {
+    if (factor === 'backup_code' || factor === 'webauthn') return async () => {};
     return throttle.reserve(call, userId).catch((error: unknown) => {
-      if (error instanceof Failure) return refuse(call, challenge, 'totp', error);
+      if (error instanceof Failure) return refuse(call, challenge, factor, error);
       throw error;
     });
   }

@@ -100,3 +100,8 @@ export async function tenantOf({ db }: OperatorCall, id: ChallengeId): Promise<T
   ]);
   return rows[0]?.tenant ?? undefined;
 }
+
+/** Ends every open question of a person. */
+export async function removeAll({ db, tenantId }: TenantCall, userId: UserId): Promise<void> {
+  await db('challenges').where({ tenant_id: tenantId, user_id: userId }).delete();
+}

@@ -6,19 +6,16 @@ import { seal, sha256, unseal } from '../../kernel/secret.ts';
 import { plainName } from '../../kernel/text.ts';
 import type { AuditService } from '../audit/audit-service.ts';
 import type { TenantKeyService } from '../keys/tenant-key-service.ts';
+import type { LetterService } from '../mail/letter-service.ts';
 import type { SessionService } from '../sessions/session-service.ts';
 import type { TenantSettings } from '../tenants/settings.ts';
+import { type Admitted, type Changer, createAdmission, holderOf } from './admission.ts';
 import { hashOfBackupCode, newBackupCode, readBackupCode } from './backup-code.ts';
 import * as backupCodes from './backup-code-store.ts';
-import {
-  allowsFactor,
-  type Factor,
-  type FactorKind,
-  isDemanded,
-  judgeSecondFactor,
-  owesFactor,
-  type SecondFactor,
-} from './factor.ts';
+
+import { type Factor, isDemanded, isForbidden, judgeSecondFactor, type SecondFactor } from './factor.ts';
+import { createFactorNotices } from './factor-notices.ts';
+
 import * as store from './factor-store.ts';
 import * as devices from './remembered-device-store.ts';
 import { newSecret, provisioningUri, qrCode, stepOf } from './totp.ts';
@@ -27,53 +24,18 @@ export type FactorServiceDeps = {
   keys: Pick<TenantKeyService, 'keyFor'>;
   sessions: Pick<SessionService, 'proofOf'>;
   audit: Pick<AuditService, 'record'>;
+  letters: Pick<LetterService, 'toUser'>;
 };
-
-/**
- * In whose name factors are changed: a signed-in person in their session; one who is on the way in and must enrol their
- * first (`ticket`: what only that sign-in knows); or one whose sign-in is done and whose session is about to begin
- * (`proof`: what they have proven, `sign-in`: what only that sign-in has).
- */
-export type Changer = { userId: UserId } & (
-  | { sessionUid: string }
-  | { ticket: string }
-  | { proof: { amr: readonly string[]; authTime: Date }; signIn: string }
-);
 
 export type TotpEnrolment = { factorId: FactorId; secret: string; provisioningUri: string; qrCode: string };
 
 const place = (call: TenantCall, id: FactorId) => `${call.tenantId}/factors/sealed/${id}`;
 
-/** What a beginning is bound to, so that nobody else can finish it. */
-export function holderOf(by: Changer): Buffer {
-  if ('sessionUid' in by) return sha256(`session:${by.sessionUid}`);
-  return sha256('ticket' in by ? `ticket:${by.ticket}` : `sign-in:${by.signIn}`);
-}
-
 /** What people have besides a password, and the changes of it. Secrets are shown once, to whoever enrols them. */
-export function createFactorService({ keys, sessions, audit }: FactorServiceDeps) {
-  /**
-   * Holds the person's row, and makes sure that whoever changes their factors is them: signed in lately, and with a
-   * second factor if they had one then. On the way in only the first factor can be enrolled.
-   */
-  async function admit(tx: TenantCall, by: Changer): Promise<{ owner: store.Owner; has: Factor[] }> {
-    const owner = await store.lockOwner(tx, by.userId);
-    if (!owner) throw new Failure('user_not_found', { userId: by.userId });
-    const has = await store.listActive(tx, by.userId);
-    if ('ticket' in by) {
-      if (has.some(({ kind }) => owner.mfa.allowedFactors.includes(kind))) throw new Failure('challenge_ended');
-      return { owner, has };
-    }
-    const proof = 'proof' in by ? by.proof : await sessions.proofOf(tx, by.sessionUid);
-    const age = proof ? tx.now.getTime() - proof.authTime.getTime() : Number.POSITIVE_INFINITY;
-    if (!proof || age > LIMITS.recentProofSeconds * 1000 || owesFactor(proof, has))
-      throw new Failure('reauthentication_required');
-    return { owner, has };
-  }
+export function createFactorService({ keys, sessions, audit, letters }: FactorServiceDeps) {
+  const notices = createFactorNotices({ audit, letters });
 
-  function assertAllowed({ mfa }: store.Owner, kind: FactorKind): void {
-    if (!allowsFactor(mfa, kind)) throw new Failure('factor_not_allowed', { kind });
-  }
+  const { admit, assertAsStrong, assertAllowed } = createAdmission({ sessions });
 
   async function newBackupCodes(tx: TenantCall, userId: UserId): Promise<string[]> {
     const key = await keys.keyFor(tx, 'backup-code');
@@ -90,7 +52,7 @@ export function createFactorService({ keys, sessions, audit }: FactorServiceDeps
   async function codesForFirst(
     tx: TenantCall,
     userId: UserId,
-    { owner, has }: { owner: store.Owner; has: Factor[] },
+    { owner, has }: Pick<Admitted, 'owner' | 'has'>,
   ): Promise<string[] | undefined> {
     return has.length === 0 && owner.mfa.allowedFactors.includes('backup_code')
       ? newBackupCodes(tx, userId)
@@ -104,7 +66,9 @@ export function createFactorService({ keys, sessions, audit }: FactorServiceDeps
   return {
     admit,
     assertAllowed,
+    assertAsStrong,
     codesForFirst,
+    noteAdded: notices.added,
 
     /**
      * Whether a person may change their factors now, before they are asked anything.
@@ -148,6 +112,7 @@ export function createFactorService({ keys, sessions, audit }: FactorServiceDeps
       const owner = await inTransaction(call, async (tx) => {
         const admitted = await admit(tx, by);
         assertAllowed(admitted.owner, 'totp');
+        assertAsStrong(admitted);
         await store.putPendingTotp(tx, by.userId, { id, sealed, holder: holderOf(by) });
         const details = { factorId: id, kind: 'totp' };
         await audit.record(tx, 'factor.enrolment_begun', { target: `user:${by.userId}`, details });
@@ -182,12 +147,13 @@ export function createFactorService({ keys, sessions, audit }: FactorServiceDeps
       return inTransaction(call, async (tx) => {
         const admitted = await admit(tx, by);
         assertAllowed(admitted.owner, 'totp');
+        assertAsStrong(admitted);
         const pending = await store.findPendingTotp(tx, by.userId, { id: factorId, holder: holderOf(by), since });
         if (!pending) throw new Failure('factor_not_found', { factorId });
         const step = await stepOf(code, await secretOf(tx, pending), tx.now);
         if (step === undefined) throw new Failure('factor_wrong');
         await store.activateTotp(tx, by.userId, factorId, step);
-        await audit.record(tx, 'factor.enrolled', { target: `user:${by.userId}`, details: { factorId, kind: 'totp' } });
+        await notices.added(tx, by.userId, { factorId, kind: 'totp' });
         return { factorId, backupCodes: await codesForFirst(tx, by.userId, admitted) };
       });
     },
@@ -199,10 +165,11 @@ export function createFactorService({ keys, sessions, audit }: FactorServiceDeps
      */
     async renewBackupCodes(call: TenantCall, by: Changer): Promise<string[]> {
       return inTransaction(call, async (tx) => {
-        const { owner, has } = await admit(tx, by);
+        const { owner, has, isWeak } = await admit(tx, by);
         assertAllowed(owner, 'backup_code');
         if (has.length === 0) throw new Failure('factor_not_found');
-        await audit.record(tx, 'backup_codes.issued', { target: `user:${by.userId}` });
+        assertAsStrong({ has, isWeak });
+        await notices.backupCodesRenewed(tx, by.userId);
         return newBackupCodes(tx, by.userId);
       });
     },
@@ -230,19 +197,22 @@ export function createFactorService({ keys, sessions, audit }: FactorServiceDeps
      */
     async remove(call: TenantCall, by: Changer, id: FactorId): Promise<void> {
       await inTransaction(call, async (tx) => {
-        const { owner, has } = await admit(tx, by);
+        const { owner, has, isWeak } = await admit(tx, by);
         const others = has.filter((factor) => factor.id !== id);
         const kind = await store.remove(tx, by.userId, id);
+        if (kind) assertAsStrong({ has, isWeak }, kind);
         if (!kind) throw new Failure('factor_not_found', { factorId: id });
         const useful = others.filter(({ flagged }) => !flagged);
-        const suffices = useful.some((factor) => owner.mfa.allowedFactors.includes(factor.kind));
         const { roles } = await store.findHoldings(tx, by.userId, null);
+        const suffices = useful.some(
+          (factor) => owner.mfa.allowedFactors.includes(factor.kind) && !isForbidden(factor.kind, roles),
+        );
         if (!suffices && isDemanded(owner.mfa, roles)) throw new Failure('factor_mandatory');
         const opens = owner.hasPassword || useful.some((factor) => factor.kind === 'webauthn');
         if (kind === 'webauthn' && !opens) throw new Failure('passkey_last');
         await devices.forgetAll(tx, by.userId);
         if (others.length === 0) await backupCodes.removeAll(tx, by.userId);
-        await audit.record(tx, 'factor.removed', { target: `user:${by.userId}`, details: { factorId: id, kind } });
+        await notices.removed(tx, by.userId, { factorId: id, kind });
       });
     },
 
@@ -267,7 +237,7 @@ export function createFactorService({ keys, sessions, audit }: FactorServiceDeps
       const key = await keys.keyFor(tx, 'backup-code');
       if (!(await backupCodes.use(tx, userId, hashOfBackupCode(key, userId, code)))) return false;
       const left = await backupCodes.count(tx, userId);
-      await audit.record(tx, 'backup_codes.used', { target: `user:${userId}`, details: { left } });
+      await notices.backupCodeUsed(tx, userId, left);
       return true;
     },
   };

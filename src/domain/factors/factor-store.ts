@@ -12,9 +12,10 @@ type Row = {
   last_used_at: Date | null;
   backed_up: boolean | null;
   flagged_at: Date | null;
+  address: string | null;
 };
 
-const COLUMNS = ['id', 'kind', 'name', 'confirmed_at', 'last_used_at', 'backed_up', 'flagged_at'] as const;
+const COLUMNS = ['id', 'kind', 'name', 'confirmed_at', 'last_used_at', 'backed_up', 'flagged_at', 'address'] as const;
 
 const toFactor = (row: Row): Factor => ({
   id: row.id,
@@ -24,24 +25,34 @@ const toFactor = (row: Row): Factor => ({
   lastUsedAt: row.last_used_at ?? undefined,
   backedUp: row.backed_up ?? undefined,
   flagged: row.flagged_at !== null,
+  ...(row.address !== null && { address: row.address }),
 });
 
 /** The person whose factors are changed, and what their tenant says of factors. */
 export type Owner = {
   email: string;
+  phone: string | null;
   /** First and last name, or the e-mail address. */
   displayName: string;
   hasPassword: boolean;
   tenantName: string;
   mfa: TenantSettings['mfa'];
+  sms: TenantSettings['sms'];
 };
 
 /** Holds the person's row until the transaction ends: changes of their factors come one after another. */
 export async function lockOwner({ db, tenantId }: TenantCall, userId: UserId): Promise<Owner | undefined> {
   const { rows } = await db.raw<{
-    rows: { email: string; own_name: string; has_password: boolean; name: string; settings: OwnSettings }[];
+    rows: {
+      email: string;
+      phone: string | null;
+      own_name: string;
+      has_password: boolean;
+      name: string;
+      settings: OwnSettings;
+    }[];
   }>(
-    `select u.email, concat_ws(' ', u.first_name, u.last_name) as own_name, t.name, t.settings,
+    `select u.email, u.phone, concat_ws(' ', u.first_name, u.last_name) as own_name, t.name, t.settings,
         exists (select from passwords p where p.tenant_id = u.tenant_id and p.user_id = u.id) as has_password
       from users u join tenants t on t.id = u.tenant_id
       where u.tenant_id = ? and u.id = ? and u.status = 'active' for no key update of u`,
@@ -49,14 +60,30 @@ export async function lockOwner({ db, tenantId }: TenantCall, userId: UserId): P
   );
   const [row] = rows;
   if (!row) return undefined;
-  const settings = withDefaults(row.settings);
+  const { branding, mfa, sms } = withDefaults(row.settings);
   return {
-    email: row.email,
+    ...{ email: row.email, phone: row.phone },
     displayName: row.own_name || row.email,
     hasPassword: row.has_password,
-    tenantName: settings.branding.displayName ?? row.name,
-    mfa: settings.mfa,
+    tenantName: branding.displayName ?? row.name,
+    mfa,
+    sms,
   };
+}
+
+/** Holds a person's row, whatever their status; false where there is none. */
+export async function lockPerson({ db, tenantId }: TenantCall, userId: UserId): Promise<boolean> {
+  const row = await db('users').where({ tenant_id: tenantId, id: userId }).forNoKeyUpdate().first('id');
+  return row !== undefined;
+}
+
+/** Takes every factor away, those that are being enrolled too. @returns the kinds of those that counted */
+export async function removeAll({ db, tenantId }: TenantCall, userId: UserId): Promise<Factor['kind'][]> {
+  const rows: { kind: Factor['kind']; status: string }[] = await db('factors')
+    .where({ tenant_id: tenantId, user_id: userId })
+    .delete()
+    .returning(['kind', 'status']);
+  return rows.filter(({ status }) => status === 'active').map(({ kind }) => kind);
 }
 
 type HoldingsRow = { kinds: Holdings['kinds']; backup_codes: string; roles: string[]; remembered: boolean };

@@ -1,12 +1,16 @@
 import type { FactorId } from '../../kernel/ids.ts';
-import type { FactorKind, TenantSettings } from '../tenants/settings.ts';
+import { FACTOR_KINDS, type FactorKind, type TenantSettings } from '../tenants/settings.ts';
+import { isChannel } from './sent-code.ts';
 
 export type { FactorKind } from '../tenants/settings.ts';
+
+/** What a person has; backup codes come with it. */
+export type OwnKind = Exclude<FactorKind, 'backup_code'>;
 
 /** One way in which a person can prove who they are besides the password, as they see it. */
 export type Factor = {
   id: FactorId;
-  kind: 'totp' | 'webauthn';
+  kind: OwnKind;
   name: string | undefined;
   /** When its owner proved that they hold it. */
   createdAt: Date;
@@ -15,6 +19,8 @@ export type Factor = {
   backedUp: boolean | undefined;
   /** WebAuthn: whether a copy of the credential was noticed. It proves nothing any more, and waits to be removed. */
   flagged: boolean;
+  /** Where codes go to, whole: an e-mail address or a number. Faces show it in part. */
+  address?: string;
 };
 
 /** What is known of a person's second factors when they sign in. */
@@ -31,12 +37,26 @@ export type SecondFactor = {
 
 /** What the database holds of a person, by one statement. */
 export type Holdings = {
-  kinds: readonly ('totp' | 'webauthn')[];
+  kinds: readonly OwnKind[];
   backupCodes: number;
   roles: readonly string[];
   /** Whether the person told this browser to remember them. */
   remembered: boolean;
 };
+
+/** What an application asks of second factors. */
+export const CLIENT_MFA = ['off', 'inherit', 'required'] as const;
+export type ClientMfa = (typeof CLIENT_MFA)[number];
+
+/**
+ * The tenant's policy as it is for one application. `off` lifts the demand only: whoever has a second factor is asked for it
+ * all the same, since the session that begins there opens other applications too. A tenant without second factors has
+ * none to demand.
+ */
+export function policyFor(mfa: TenantSettings['mfa'], client: ClientMfa = 'inherit'): TenantSettings['mfa'] {
+  if (mfa.mode === 'off' || client === 'inherit') return mfa;
+  return { ...mfa, mode: client === 'required' ? 'required' : 'optional' };
+}
 
 /** Whether the tenant's policy demands a second factor of somebody with these roles. */
 export function isDemanded({ mode, roles }: TenantSettings['mfa'], held: readonly string[]): boolean {
@@ -48,17 +68,21 @@ export function allowsFactor({ mode, allowedFactors }: TenantSettings['mfa'], ki
   return mode !== 'off' && allowedFactors.includes(kind);
 }
 
+/** Operators are never let in by what is sent: who owns their mailbox or telephone number would own every tenant. */
+export const isForbidden = (kind: FactorKind, roles: readonly string[]): boolean =>
+  isChannel(kind) && roles.includes('SUPER_ADMIN');
+
 /**
  * What the policy makes of what a person has. One who has an allowed factor answers with an allowed one. One who has
  * only others, from before a change of the policy, answers with those and enrols an allowed one then: a password alone
- * never opens an account that had a second factor.
+ * never opens an account that had a second factor. What is offered comes strongest first.
  */
 export function judgeSecondFactor(mfa: TenantSettings['mfa'], holdings: Holdings): SecondFactor {
   const { kinds, backupCodes, roles, remembered } = holdings;
   if (mfa.mode === 'off') return NOT_ASKED;
-  const demanded = isDemanded(mfa, roles);
-  const allowed = kinds.filter((kind) => mfa.allowedFactors.includes(kind));
-  const usable: FactorKind[] = allowed.length > 0 ? allowed : [...kinds];
+  const demanded = isDemanded(mfa, roles) || kinds.some((kind) => isForbidden(kind, roles));
+  const allowed = kinds.filter((kind) => mfa.allowedFactors.includes(kind) && !isForbidden(kind, roles));
+  const usable = FACTOR_KINDS.filter((kind) => (allowed.length > 0 ? allowed : kinds).some((each) => each === kind));
   const standIn = backupCodes > 0 && usable.length > 0 && mfa.allowedFactors.includes('backup_code');
   return {
     offered: standIn ? [...usable, 'backup_code'] : usable,
@@ -70,6 +94,9 @@ export function judgeSecondFactor(mfa: TenantSettings['mfa'], holdings: Holdings
 
 const NOT_ASKED: SecondFactor = { offered: [], asked: false, demanded: false, mustEnrol: false };
 
+/** Whether a browser that was told to remember stood in for the question. */
+export const isRemembered = ({ offered, asked }: SecondFactor): boolean => offered.length > 0 && !asked;
+
 /** Whether a session began without a factor that the person had by then: it must not speak for all that they have. */
 export function owesFactor(
   proof: { amr: readonly string[]; authTime: Date },
@@ -77,6 +104,20 @@ export function owesFactor(
 ): boolean {
   return !proof.amr.includes('mfa') && has.some(({ createdAt }) => createdAt < proof.authTime);
 }
+
+/** A factor that is answered with a code. */
+export type CodeKind = keyof typeof AMR_OF_CODE;
+
+/** How a proof by each kind of code is named (RFC 8176, which has no word for e-mail). */
+export const AMR_OF_CODE = { totp: ['otp'], backup_code: ['otp'], email: ['email'], sms: ['sms'] } as const;
+
+/**
+ * Whether the second factor of a session was one that is sent, and no stronger one: it must not take a stronger one away.
+ *
+ * @param amr what the session has proven
+ */
+export const isWeaklyProven = (amr: readonly string[]): boolean =>
+  amr.some(isChannel) && amr.every((method) => isChannel(method) || method === 'pwd' || method === 'mfa');
 
 /** How an authentication is named after a proof (RFC 8176). A backup code is a one-time password too. */
 export function amrWith(amr: readonly string[], proof: readonly string[]): string[] {

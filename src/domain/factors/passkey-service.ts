@@ -4,11 +4,13 @@ import { type ChallengeId, type FactorId, isUuid, newId, type TenantId, type Use
 import { LIMITS } from '../../kernel/limits.ts';
 import type { AuditService } from '../audit/audit-service.ts';
 import type { TenantKeyService } from '../keys/tenant-key-service.ts';
+import { deedOf } from '../mail/letter.ts';
 import type { LetterService } from '../mail/letter-service.ts';
+import { type Changer, holderOf } from './admission.ts';
 import { authenticatorName } from './authenticator-name.ts';
 import { createCeremonies } from './ceremony.ts';
 import type { Factor } from './factor.ts';
-import { type Changer, type FactorService, factorName, holderOf } from './factor-service.ts';
+import { type FactorService, factorName } from './factor-service.ts';
 import * as store from './passkey-store.ts';
 import {
   creationOptions,
@@ -24,7 +26,7 @@ import { readAssertion, readAttestation } from './webauthn-response.ts';
 
 export type PasskeyDeps = {
   keys: Pick<TenantKeyService, 'keyFor'>;
-  factors: Pick<FactorService, 'admit' | 'assertAllowed' | 'codesForFirst'>;
+  factors: Pick<FactorService, 'admit' | 'assertAllowed' | 'assertAsStrong' | 'codesForFirst'>;
   letters: Pick<LetterService, 'toUser'>;
   audit: Pick<AuditService, 'record'>;
 };
@@ -62,11 +64,6 @@ function userOf(handle: Buffer | undefined): UserId | undefined {
   return id !== undefined && isUuid(id) ? (id as UserId) : undefined;
 }
 
-/** When and where something was done, for the letter about it. */
-const deedOf = ({ now, origin }: TenantCall) => ({
-  ...{ at: now.toISOString(), ip: origin?.ip, userAgent: origin?.userAgent },
-});
-
 /**
  * How the use of a passkey is named (RFC 8176): `user`, since somebody was there; `swk` where its key goes from device to
  * device, `hwk` where it stays in one, as the authenticator itself says; `mfa` where the authenticator has verified its
@@ -92,6 +89,7 @@ export function createPasskeyService({ keys, factors, letters, audit }: PasskeyD
   async function admit(tx: TenantCall, by: Changer) {
     const admitted = await factors.admit(tx, by);
     factors.assertAllowed(admitted.owner, 'webauthn');
+    factors.assertAsStrong(admitted);
     const count = admitted.has.filter(({ kind }) => kind === 'webauthn').length;
     if (count >= LIMITS.passkeysOfUser) throw new Failure('factor_limit', { most: LIMITS.passkeysOfUser });
     return admitted;

@@ -21,6 +21,7 @@ export type KeyPurpose =
   | 'email-code'
   | 'ceremony'
   | 'captcha'
+  | 'sent-code'
   | 'cursor'
   | 'idempotency';
 

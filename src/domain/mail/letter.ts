@@ -1,3 +1,5 @@
+import type { OperatorCall } from '../../kernel/call.ts';
+
 /** Where a link of a letter leads: a path below the tenant's issuer. The house writes the rest when it sends the letter. */
 export type LetterLink = { path: `/${string}`; query?: Readonly<Record<string, string>> };
 
@@ -14,6 +16,13 @@ type Proof = {
 
 /** Something that was done. `at` is an ISO 8601 instant; `ip` and `userAgent` are where it was asked for, as they came. */
 type Deed = { at: string; ip?: string | undefined; userAgent?: string | undefined };
+
+/** What a letter tells of a call that did something. */
+export const deedOf = ({ now, origin }: Pick<OperatorCall, 'now' | 'origin'>): Deed => ({
+  at: now.toISOString(),
+  ip: origin?.ip,
+  userAgent: origin?.userAgent,
+});
 
 /** A second factor, by its kind. */
 type FactorDeed = Deed & { factor: 'totp' | 'webauthn' | 'email' | 'sms' };
@@ -47,6 +56,8 @@ export type LetterValues = {
   'email-code': { purpose: 'sign-in' | 'enrol' | 'device'; code: string; minutes: number } & Omit<Deed, 'at'>;
   /** Passwords were guessed at, and further guesses from there are held. */
   'sign-in-attempts': Deed;
+  /** The password was right, and codes of the second factor were guessed at. */
+  'factor-attempts': Deed;
   /** `until` is an ISO 8601 instant. `inviter` is a person's name, which is shown when it looks like one. */
   invite: { organisation: string; inviter?: string | undefined; link: LetterLink; until: string };
   /** An account will be gone at `effectiveAt`; `link` is where that is taken back. */

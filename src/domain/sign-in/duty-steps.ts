@@ -41,7 +41,7 @@ export function createDutySteps({ progress, duties, verification }: DutyStepsDep
     browser: Browser,
   ): Promise<Outcome> {
     const standing = await standingOf(call, found, proofs, browser);
-    if (!nextStep(standing)) await enter(call, standing);
+    if (!nextStep(standing)) await enter(call, standing, browser);
     return outcomeOf(call, standing, browser);
   }
 
@@ -130,7 +130,10 @@ export function createDutySteps({ progress, duties, verification }: DutyStepsDep
      */
     async arrival(call: TenantCall, userId: UserId): Promise<string> {
       const { account } = await openAccount(call, userId);
-      return tickets.write(call, 'arrival', { account, amr: ['pwd'], authTime: call.now, inSession: false });
+      return tickets.write(call, 'arrival', {
+        ...{ account, amr: ['pwd'], authTime: call.now },
+        ...{ inSession: false, isKnown: false },
+      });
     },
 
     /** Goes on after `arrival`, as after a right password. @throws Failure `sign_in_expired` */

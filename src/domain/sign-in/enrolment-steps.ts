@@ -45,9 +45,10 @@ export function createEnrolmentSteps({ progress, factors, passkeys }: EnrolmentD
     const { ticket, by, ...found } = await ticketFor(call, text);
     const { standing, backupCodes } = await inTransaction(call, async (tx) => {
       const enrolled = await work(tx, by);
-      const proofs = { amr: amrWith(ticket.amr, enrolled.amr), authTime: ticket.authTime };
+      const { authTime, isKnown } = ticket;
+      const proofs = { amr: amrWith(ticket.amr, enrolled.amr), authTime, isKnown };
       const now = await standingOf(tx, found, proofs, browser);
-      if (!nextStep(now)) await enter(tx, now);
+      if (!nextStep(now)) await enter(tx, now, browser);
       return { standing: now, backupCodes: enrolled.backupCodes };
     });
     return { outcome: await outcomeOf(call, standing, browser), backupCodes };

@@ -41,7 +41,7 @@ export function createLaterSteps(deps: LaterStepsDeps) {
       if (deviceId) await factors.rememberDevice(tx, userId, deviceId, days);
     }
     if (proven.purpose === 'step-up') await audit.record(tx, 'sign_in.stepped_up', { target: `user:${userId}` });
-    else if (!nextStep(standing)) await enter(tx, standing);
+    else if (!nextStep(standing)) await enter(tx, standing, given);
     return { standing, deviceCookie };
   }
 
@@ -52,11 +52,9 @@ export function createLaterSteps(deps: LaterStepsDeps) {
      * @param given.remember whether the person asked not to be asked again on this browser
      * @throws Failure what `challenges.answer` throws, and `sign_in_expired`
      */
-    async withFactor(
-      call: TenantCall,
-      given: Answer & { deviceCookie?: string | undefined; remember?: boolean | undefined },
-    ): Promise<Outcome> {
-      const how = { browser: given.browser, deviceCookie: given.deviceCookie, remember: given.remember === true };
+    async withFactor(call: TenantCall, given: Answer & Browser & { remember?: boolean | undefined }): Promise<Outcome> {
+      const { browser, deviceCookie: cookie, clientMfa } = given;
+      const how = { browser, deviceCookie: cookie, clientMfa, remember: given.remember === true };
       try {
         const { standing, deviceCookie } = await challenges.answer(call, given, (tx, proven) =>
           afterFactor(tx, proven, how),
@@ -80,7 +78,7 @@ export function createLaterSteps(deps: LaterStepsDeps) {
 
     /**
      * Asks a signed-in person for more than their session has proven: for their second factor, or for one to be
-     * enrolled where the tenant demands it.
+     * enrolled where the tenant or the application demands it.
      *
      * @param session what the session has proven; its `authTime` stays
      * @throws Failure `factor_not_allowed` where there is nothing to ask for, `sign_in_expired`
@@ -91,7 +89,7 @@ export function createLaterSteps(deps: LaterStepsDeps) {
       browser: Browser,
     ): Promise<Outcome> {
       const found = await openAccount(call, session.userId);
-      const standing = await standingOf(call, found, session, {});
+      const standing = await standingOf(call, found, session, { clientMfa: browser.clientMfa });
       if (!standing.second.asked && !standing.second.mustEnrol) throw new Failure('factor_not_allowed');
       return outcomeOf(call, standing, browser, 'step-up');
     },
@@ -115,7 +113,7 @@ export function createLaterSteps(deps: LaterStepsDeps) {
         throw new Failure('sign_in_expired');
       const found = await openAccount(call, ticket.userId);
       const standing = await standingOf(call, found, ticket, browser);
-      if (!nextStep(standing)) await inTransaction(call, (tx) => enter(tx, standing));
+      if (!nextStep(standing)) await inTransaction(call, (tx) => enter(tx, standing, browser));
       return outcomeOf(call, standing, browser);
     },
   };

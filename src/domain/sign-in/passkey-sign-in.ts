@@ -94,7 +94,7 @@ export function createPasskeySignIn(deps: PasskeySignInDeps) {
       const standing = await progress.standingOf(there, found, { amr: shown.amr, authTime: call.now }, browser);
       const verdict = await inTransaction(there, async (tx) => {
         const judged = await passkeys.use(tx, shown);
-        if (judged === 'right' && !nextStep(standing)) await progress.enter(tx, standing);
+        if (judged === 'right' && !nextStep(standing)) await progress.enter(tx, standing, browser);
         return judged;
       });
       if (verdict === 'used') throw new Failure('challenge_ended');

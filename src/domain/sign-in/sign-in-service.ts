@@ -19,6 +19,8 @@ import { nameOf, readIdentifier } from './identifier.ts';
 import { createLaterSteps } from './later-steps.ts';
 import { createPasskeySignIn } from './passkey-sign-in.ts';
 import { type Browser, createProgress, type Outcome, type SignInEnd } from './progress.ts';
+import type { SeenDevices } from './seen-devices.ts';
+import type { SignInNotices } from './sign-in-notices.ts';
 import * as store from './sign-in-store.ts';
 import { nextStep } from './steps.ts';
 import type { AddressReservation, Attempt, Reservation, Throttle } from './throttle.ts';
@@ -34,6 +36,8 @@ export type SignInDeps = {
   challenges: ChallengeService;
   duties: DutyService;
   verification: VerificationService;
+  seenDevices: SeenDevices;
+  notices: Pick<SignInNotices, 'held'>;
   /** The tenant that keeps count and trail of logins that name neither a tenant nor an account. */
   platformTenant(call: OperatorCall): Promise<TenantId>;
   /** Hears how each attempt ended, for the metrics. */
@@ -60,7 +64,7 @@ type Opened = { call: TenantCall; account: store.Account; tenant: store.TenantOf
  * has no password, and after too many guesses. Each takes the same statements and exactly one verification.
  */
 export function createSignIn(deps: SignInDeps) {
-  const { passwords, throttle, audit, platformTenant, onEnd = () => {} } = deps;
+  const { passwords, throttle, audit, notices, platformTenant, onEnd = () => {} } = deps;
   const progress = createProgress({ ...deps, onEnd });
 
   async function targetOf(
@@ -94,6 +98,7 @@ export function createSignIn(deps: SignInDeps) {
     const right = await attempt.orGiveBack(passwords.verify(stored, password), address);
     if (right && account && tenant) return { opened: { call, account, tenant, attempt }, address };
     onEnd(attempt.held ? 'locked' : 'failure');
+    if (attempt.begins) await notices.held(call, account?.userId);
     await audit.recordRefusal(call, 'sign_in.refused', {
       ...(account && { target: `user:${account.userId}` }),
       details: { reason: closed ?? 'wrong_credentials', knownDevice: deviceId !== undefined },
@@ -111,7 +116,7 @@ export function createSignIn(deps: SignInDeps) {
     const seen = step === undefined || step === 'factor' ? account.password : undefined;
     const fresh = seen && (await passwords.refreshed(seen, presented.password));
     if (seen && fresh) await passwords.rehash(call, account.userId, seen, fresh);
-    if (!step) await progress.enter(call, standing);
+    if (!step) await progress.enter(call, standing, presented);
     await attempt.succeed(address);
     return progress.outcomeOf(call, standing, presented);
   }

@@ -1,6 +1,6 @@
 import type { UserId } from '../../kernel/ids.ts';
 import type { Duties } from '../duties/duty.ts';
-import type { SecondFactor } from '../factors/factor.ts';
+import { isRemembered, type SecondFactor } from '../factors/factor.ts';
 import type { Account, TenantOfAccount } from './sign-in-store.ts';
 import type { Vouched } from './tokens.ts';
 
@@ -20,6 +20,8 @@ export type Standing = {
   duties: Duties;
   /** Whether these are the proofs of a session that has begun: then it is not asked for more of them here. */
   inSession: boolean;
+  /** Whether the browser has signed in to this account before, by our cookie. */
+  isKnown: boolean;
 };
 
 /** Authentication context classes: one factor, two factors. */
@@ -44,7 +46,13 @@ export function nextStep(standing: Standing): Step | undefined {
   return STEPS.find(({ wanted }) => wanted(standing))?.step;
 }
 
+/** How it is named that a remembered browser stood in for the second factor: "risk-based" (RFC 8176 §2). */
+export const REMEMBERED = 'rba';
+
 /** What the house says of a person at this point. One factor is one factor, however often it was shown. */
-export function vouchedOf({ account, amr, authTime }: Standing): Vouched & { userId: UserId } {
-  return { userId: account.userId, amr, acr: hasTwo(amr) ? ACR.two : ACR.one, authTime };
+export function vouchedOf({ account, amr, authTime, second }: Standing): Vouched & { userId: UserId } {
+  const { userId } = account;
+  if (hasTwo(amr)) return { userId, amr, acr: ACR.two, authTime };
+  const named = isRemembered(second) && !amr.includes(REMEMBERED) ? [...amr, REMEMBERED] : amr;
+  return { userId, amr: named, acr: ACR.one, authTime };
 }

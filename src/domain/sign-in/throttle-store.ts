@@ -13,22 +13,24 @@ export type Counters = {
   account?: (Counter & { gate: string }) | undefined;
 };
 
+type Over = 'address' | 'place' | 'account' | null;
+
 const COUNT = {
   name: 'sign-in-count',
-  text: 'select over, left_ms::float8 from count_attempt($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)',
+  text: 'select over, left_ms::float8, begins from count_attempt($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)',
 };
 const GIVE_BACK = { name: 'sign-in-give-back', text: 'select give_back($1, $2)' };
 
 /**
  * Adds one to each counter, up to the first that is over, in one statement.
  *
- * @returns which was over, if any, and for how many milliseconds
+ * @returns which was over, if any, and for how many milliseconds; whether this is the first attempt that was too many
  */
 export async function count(
   counters: Knex,
   { address, place, account }: Counters,
-): Promise<{ over: 'address' | 'place' | 'account' | null; leftMs: number }> {
-  const [row] = await prepared<{ over: 'address' | 'place' | 'account' | null; left_ms: number | null }>(
+): Promise<{ over: Over; leftMs: number; begins: boolean }> {
+  const [row] = await prepared<{ over: Over; left_ms: number | null; begins: boolean | null }>(
     counters,
     COUNT,
     [
@@ -37,7 +39,7 @@ export async function count(
       ...[account?.key, account?.most, account && account.seconds * 1000, account?.gate],
     ].map((value) => value ?? null),
   );
-  return { over: row!.over, leftMs: row!.left_ms ?? 0 };
+  return { over: row!.over, leftMs: row!.left_ms ?? 0, begins: row!.begins === true };
 }
 
 /** Takes one attempt back from each counter, or forgets it, in one statement over the counters' own connection. */

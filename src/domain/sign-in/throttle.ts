@@ -69,6 +69,8 @@ export function createThrottle({ counters, devices }: { counters: Knex; devices:
       const kept = (key: string | undefined) => (key === undefined ? [] : [{ key, forget: false }]);
       return {
         held: counted.over !== null,
+        /** Whether strangers are held from now on, and were not before this attempt. */
+        begins: !isKnown && counted.begins,
         /** Seconds. */
         retryAfter: secondsOf(counted),
         /** What was counted for the address. */

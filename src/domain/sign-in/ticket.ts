@@ -12,6 +12,8 @@ type Content = {
   amr: readonly string[];
   authTime: number;
   inSession: boolean;
+  /** The browser was known before the sign-in began; from the first step on it has our cookie. */
+  isKnown: boolean;
   password: string;
   expires: number;
 };
@@ -19,7 +21,7 @@ type Content = {
 /** What a ticket is for: an action, or the way in after an account was made just now. */
 export type Errand = Action | 'arrival';
 
-export type OpenTicket = Pick<Standing, 'amr' | 'authTime' | 'inSession'> & {
+export type OpenTicket = Pick<Standing, 'amr' | 'authTime' | 'inSession' | 'isKnown'> & {
   userId: UserId;
   isFor(stored: StoredHash): boolean;
 };
@@ -37,7 +39,13 @@ export function createTickets({ keys }: { keys: Pick<TenantKeyService, 'keyFor'>
     async write(
       call: TenantCall,
       action: Errand,
-      { account, amr, authTime, inSession }: Pick<Standing, 'account' | 'amr' | 'authTime' | 'inSession'>,
+      {
+        account,
+        amr,
+        authTime,
+        inSession,
+        isKnown,
+      }: Pick<Standing, 'account' | 'amr' | 'authTime' | 'inSession' | 'isKnown'>,
     ): Promise<string> {
       const content: Content = {
         userId: account.userId,
@@ -45,6 +53,7 @@ export function createTickets({ keys }: { keys: Pick<TenantKeyService, 'keyFor'>
         authTime: authTime.getTime(),
         inSession,
         password: account.password ? printOf(account.password) : '',
+        isKnown,
         expires: call.now.getTime() + LIMITS.signInTicketSeconds * 1000,
       };
       const key = await keys.keyFor(call, 'seal');
@@ -56,9 +65,9 @@ export function createTickets({ keys }: { keys: Pick<TenantKeyService, 'keyFor'>
       const key = await keys.keyFor(call, 'seal');
       const content = opened(key, place(call, action), ticket);
       if (!content || content.expires <= call.now.getTime()) return undefined;
-      const { userId, amr, authTime, inSession, password } = content;
+      const { userId, amr, authTime, inSession, isKnown, password } = content;
       const isFor = (stored: StoredHash) => equalSecrets(printOf(stored), password);
-      return { userId, amr, authTime: new Date(authTime), inSession, isFor };
+      return { userId, amr, authTime: new Date(authTime), inSession, isKnown, isFor };
     },
   };
 }

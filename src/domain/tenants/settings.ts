@@ -4,154 +4,22 @@ import { Failure } from '../../kernel/failure.ts';
 import { LIMITS } from '../../kernel/limits.ts';
 import { canonicalLocale, canonicalTimezone, isWebUrl, plainName } from '../../kernel/text.ts';
 import { captchaSecret } from './captcha-secret.ts';
+import { assertConsistent } from './setting-consistency.ts';
 import { type Erasable, type Leaf, leavesOf, type Sparse } from './setting-leaves.ts';
 import { color, flag, list, oneOf, type Rule, text, whole } from './setting-rules.ts';
+import { smsSecret } from './sms-secret.ts';
 import { isSealedPassword } from './smtp-password.ts';
-import { readTermsVersions, type TermsVersion } from './terms.ts';
+import { CAPTCHA_KINDS, DEFAULT_SETTINGS, FACTOR_KINDS, type TenantSettings } from './tenant-settings.ts';
+import { readTermsVersions } from './terms.ts';
 
-/** What may be a second factor. Backup codes stand in for any of the others, for people who have one. */
-export const FACTOR_KINDS = ['totp', 'webauthn', 'backup_code'] as const;
-export type FactorKind = (typeof FACTOR_KINDS)[number];
-
-/** What may keep robots from registering. */
-export const CAPTCHA_KINDS = ['altcha', 'turnstile', 'hcaptcha', 'off'] as const;
-export type CaptchaKind = (typeof CAPTCHA_KINDS)[number];
-
-/** How a tenant differs from the rest. Durations in seconds. */
-export type TenantSettings = {
-  /** Language of pages and letters where a person has none of their own (BCP 47). */
-  locale: string;
-  /** IANA name. */
-  timezone: string;
-  branding: {
-    /** Stands on the pages; the tenant's name when it is not set. */
-    displayName?: string;
-    logoUrl?: string;
-    /** `#rrggbb`, as the other colours. */
-    primaryColor?: string;
-    accentColor?: string;
-    backgroundColor?: string;
-  };
-  password: {
-    minLength: number;
-    maxLength: number;
-    requireUppercase: boolean;
-    requireLowercase: boolean;
-    requireDigit: boolean;
-    requireSpecial: boolean;
-    /** How many earlier passwords may not come back. */
-    historySize: number;
-    refuseCommon: boolean;
-    /** Asks the range service of BREACH_CHECK_URL, where the node has one. */
-    refuseBreached: boolean;
-  };
-  lockout: { maxAttempts: number; windowSeconds: number; durationSeconds: number };
-  tokens: {
-    /** Signs ID tokens, and the access tokens of our own API. */
-    signingAlg: 'RS256' | 'ES256';
-    accessTokenSeconds: number;
-    refreshTokenSeconds: number;
-    /** How long a refresh token gives the same successor again; REFRESH_REUSE_GRACE of the node when it is not set. */
-    refreshGraceSeconds?: number;
-    idTokenSeconds: number;
-  };
-  sessions: {
-    idleSeconds: number;
-    absoluteSeconds: number;
-    /** How many a user may have at once; when one more begins, the oldest ends. */
-    maxPerUser?: number;
-  };
-  mfa: {
-    /** `optional`: whoever has a second factor is asked for it. `required_for_roles`: the others are `optional`. */
-    mode: 'off' | 'optional' | 'required' | 'required_for_roles';
-    /** Names of the roles that `required_for_roles` means. */
-    roles: readonly string[];
-    /** What may be enrolled and, where a person has one of these, is asked for. */
-    allowedFactors: readonly FactorKind[];
-    /** How long a browser may be remembered, so that only the password is asked for there; 0: never. */
-    rememberDeviceDays: number;
-  };
-  signIn: {
-    /** Whether who signs in must have proven their e-mail address. */
-    requireVerifiedEmail: boolean;
-  };
-  terms: {
-    /** Whether who signs in must have accepted the version that is in force. */
-    required: boolean;
-    versions: readonly TermsVersion[];
-  };
-  registration: {
-    /** Whether people make their accounts themselves. */
-    selfService: boolean;
-    /** Whether such an account is made only once its e-mail address is proven. */
-    verifyEmail: boolean;
-    /** Domains of the addresses that people may register with, or change theirs to; none: any. */
-    emailDomains: readonly string[];
-    /** What keeps robots from registering: a proof of work (ALTCHA), or a service with a site key and a secret. */
-    captcha: CaptchaKind;
-    captchaSiteKey?: string;
-    /** Sealed under the tenant's key, for exactly this service and site key. Shown to nobody. */
-    captchaSecret?: string;
-    /** Days after which an account goes that somebody made themselves, and whose address was never proven; 0: never. */
-    unverifiedDays: number;
-    /** Whether applications register themselves (RFC 7591). */
-    dynamicClients: boolean;
-  };
-  profile: {
-    /** Whether people choose and change their user name themselves. */
-    ownUsername: boolean;
-  };
-  /** The tenant's own mail server; the house's sends its letters when `host` is not set. */
-  smtp: {
-    host?: string;
-    port?: number;
-    /** TLS from the first byte; STARTTLS, without which nothing is sent, when it is not set. */
-    secure?: boolean;
-    user?: string;
-    /** Sealed under the tenant's key (`smtp-password.ts`), for exactly this server and user. Shown to nobody. */
-    password?: string;
-    fromName?: string;
-    fromAddress?: string;
-  };
-  claims: {
-    /** Claims of `profile`, `email`, … only where OIDC Core §5.4 has them: userinfo, not the ID token. */
-    conformIdTokenClaims: boolean;
-  };
-};
-
-export const DEFAULT_SETTINGS: TenantSettings = {
-  locale: 'en',
-  timezone: 'UTC',
-  branding: {},
-  password: {
-    minLength: LIMITS.passwordMinChars,
-    maxLength: LIMITS.passwordMaxChars,
-    requireUppercase: false,
-    requireLowercase: false,
-    requireDigit: false,
-    requireSpecial: false,
-    historySize: 0,
-    refuseCommon: true,
-    refuseBreached: true,
-  },
-  lockout: { maxAttempts: 10, windowSeconds: 900, durationSeconds: 900 },
-  tokens: { signingAlg: 'RS256', accessTokenSeconds: 900, refreshTokenSeconds: 14 * 86_400, idTokenSeconds: 3_600 },
-  sessions: { idleSeconds: 7 * 86_400, absoluteSeconds: 30 * 86_400 },
-  mfa: { mode: 'optional', roles: [], allowedFactors: FACTOR_KINDS, rememberDeviceDays: 0 },
-  signIn: { requireVerifiedEmail: false },
-  terms: { required: true, versions: [] },
-  registration: {
-    selfService: false,
-    verifyEmail: true,
-    emailDomains: [],
-    captcha: 'altcha',
-    unverifiedDays: 7,
-    dynamicClients: false,
-  },
-  profile: { ownUsername: false },
-  smtp: {},
-  claims: { conformIdTokenClaims: true },
-};
+export {
+  CAPTCHA_KINDS,
+  type CaptchaKind,
+  DEFAULT_SETTINGS,
+  FACTOR_KINDS,
+  type FactorKind,
+  type TenantSettings,
+} from './tenant-settings.ts';
 
 /** Only what a tenant has set itself: how settings are stored, and written in a file. */
 export type OwnSettings = Sparse<TenantSettings>;
@@ -218,12 +86,25 @@ const RULES: Record<Leaf<TenantSettings>, Rule> = {
   'smtp.password': text((value) => (isSealedPassword(value) ? value : undefined)),
   'smtp.fromName': text((value) => plainName(value, LIMITS.nameChars)),
   'smtp.fromAddress': text((value) => canonicalEmail(value) && value.trim().normalize('NFKC')),
+  'sms.gateway': oneOf('webhook', 'twilio'),
+  'sms.url': text((value) => (isWebUrl(value, LIMITS.redirectUriChars) ? value : undefined)),
+  'sms.account': text((value) => (/^AC[0-9a-f]{32}$/.test(value) ? value : undefined)),
+  'sms.from': text((value) =>
+    /^(\+[1-9]\d{6,14}|MG[0-9a-f]{32}|[A-Za-z0-9 ]{3,11})$/.test(value) ? value : undefined,
+  ),
+  'sms.secret': text((value) => (smsSecret.isSealed(value) ? value : undefined)),
+  'sms.perHour': whole(1, 100_000),
+  'sms.callingCodes': list(
+    text((value) => (/^[1-9]\d{0,2}$/.test(value) ? value : undefined)),
+    LIMITS.callingCodes,
+  ),
   'claims.conformIdTokenClaims': flag,
 };
 
 /** What each secret belongs to: it must not be shown to another that somebody puts in its place. */
 const PLACES: Partial<Record<Leaf<TenantSettings>, readonly Leaf<TenantSettings>[]>> = {
   'smtp.password': ['smtp.host', 'smtp.port', 'smtp.secure', 'smtp.user'],
+  'sms.secret': ['sms.gateway', 'sms.url', 'sms.account'],
   'registration.captchaSecret': ['registration.captcha', 'registration.captchaSiteKey'],
 };
 
@@ -270,26 +151,4 @@ export function changeSettings(own: OwnSettings, change: SettingsChange): OwnSet
   const changed = fromLeaves(leaves);
   assertConsistent(withDefaults(changed));
   return changed;
-}
-
-function assertConsistent({ password, sessions, mfa, smtp, registration }: TenantSettings): void {
-  const { captcha, captchaSiteKey } = registration;
-  if ((captcha === 'turnstile' || captcha === 'hcaptcha') && captchaSiteKey === undefined)
-    throw new Failure('invalid_input', { field: 'settings.registration.captchaSiteKey', problem: 'is needed' });
-  if ((smtp.host === undefined) !== (smtp.fromAddress === undefined)) {
-    const [field, problem] = smtp.host === undefined ? ['host', 'is needed'] : ['fromAddress', 'is needed'];
-    throw new Failure('invalid_input', { field: `settings.smtp.${field}`, problem });
-  }
-  if (mfa.mode !== 'off' && mfa.allowedFactors.every((kind) => kind === 'backup_code')) {
-    throw new Failure('invalid_input', { field: 'settings.mfa.allowedFactors', problem: 'leaves none to enrol' });
-  }
-  if (password.minLength > password.maxLength) {
-    throw new Failure('invalid_input', { field: 'settings.password.minLength', problem: 'is above the maximum' });
-  }
-  if (sessions.idleSeconds > sessions.absoluteSeconds) {
-    throw new Failure('invalid_input', {
-      field: 'settings.sessions.idleSeconds',
-      problem: 'is above the absolute end',
-    });
-  }
 }

@@ -7,7 +7,9 @@ import { stableJson } from '../../kernel/text.ts';
 import type { AccessService } from '../access/access-service.ts';
 import type { AuditService } from '../audit/audit-service.ts';
 import type { TenantKeyService } from '../keys/tenant-key-service.ts';
+
 import { hasSecrets, sealSecrets } from './secret-settings.ts';
+
 import { changeSettings, type SettingsChange } from './settings.ts';
 import {
   assertSuspendable,

@@ -5,8 +5,8 @@ import { newId } from '../../../src/kernel/ids.ts';
 import { solved } from '../../support/captcha.ts';
 import { lastLetter, lettersOf } from '../../support/letters.ts';
 import { PASSWORD, type Site } from '../../support/node.ts';
+import { openRegistration } from '../../support/registration.ts';
 import { servingV1 } from '../../support/v1.ts';
-import { openRegistration } from '../../support/writes.ts';
 
 const REGISTER = '/api/v1/auth/register';
 

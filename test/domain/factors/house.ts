@@ -1,24 +1,26 @@
 import { generate } from 'otplib';
-import { type ChallengeDeps, createChallengeService } from '../../../src/domain/factors/challenge-service.ts';
-import { createCodeThrottle } from '../../../src/domain/factors/code-throttle.ts';
-import { createFactorService } from '../../../src/domain/factors/factor-service.ts';
-import { createPasskeyService } from '../../../src/domain/factors/passkey-service.ts';
+import { createFactorRooms, type FactorRoomsDeps } from '../../../src/domain/factors/factor-rooms.ts';
+import type { Channel } from '../../../src/domain/factors/sent-code.ts';
 import { siteOf } from '../../../src/domain/factors/webauthn.ts';
-import type { Letter } from '../../../src/domain/mail/letter.ts';
+import type { Template } from '../../../src/domain/mail/letter.ts';
 import { createLetterService } from '../../../src/domain/mail/letter-service.ts';
 import type { SessionProof } from '../../../src/domain/sessions/session.ts';
+import { createSignInNotices } from '../../../src/domain/sign-in/sign-in-notices.ts';
+import { createTextMessageService } from '../../../src/domain/sms/text-message-service.ts';
 import { inTransaction, type TenantCall } from '../../../src/kernel/call.ts';
 import { Failure } from '../../../src/kernel/failure.ts';
 import type { FactorId, UserId } from '../../../src/kernel/ids.ts';
 import { type Authenticator, anAuthenticator } from '../../support/authenticator.ts';
 import { counters } from '../../support/database.ts';
-import { rooms } from '../../support/rooms.ts';
+import { lettersOf as allLettersOf, textsOf } from '../../support/queued.ts';
+import { aTenant, aUser, rooms } from '../../support/rooms.ts';
+import { anAddress, fromAddress } from '../sign-in/house.ts';
 
 /** The room of factors and its challenges. What a session has proven is as `proof` says. */
-export function factorRooms(proof: Partial<SessionProof> = {}, more: Partial<ChallengeDeps> = {}) {
-  const { audit, tenantKeys } = rooms();
-  const letters = createLetterService({ keys: tenantKeys });
+export function factorRooms(proof: Partial<SessionProof> = {}, more: Partial<FactorRoomsDeps> = {}) {
+  const { audit, tenantKeys: keys, access, users } = rooms();
   const sessions = {
+    endAll: rooms().sessions.endAll,
     proofOf: async ({ now }: TenantCall): Promise<SessionProof> => ({
       userId: '' as UserId,
       authTime: now,
@@ -27,10 +29,13 @@ export function factorRooms(proof: Partial<SessionProof> = {}, more: Partial<Cha
       ...proof,
     }),
   };
-  const factors = createFactorService({ keys: tenantKeys, sessions, audit });
-  const throttle = createCodeThrottle({ counters: counters() });
-  const passkeys = createPasskeyService({ keys: tenantKeys, factors, letters, audit });
-  return { factors, passkeys, challenges: createChallengeService({ factors, passkeys, throttle, audit, ...more }) };
+  const letters = createLetterService({ keys });
+  const messages = createTextMessageService({ keys });
+  return createFactorRooms({
+    ...{ keys, sessions, audit, letters, messages, access, users, counters: counters() },
+    notices: createSignInNotices({ keys, letters, counters: counters() }),
+    ...more,
+  });
 }
 
 /** Moves a call in time. */
@@ -60,6 +65,36 @@ export async function enrolled(call: TenantCall, userId: UserId): Promise<{ secr
   return { secret, backupCodes };
 }
 
+export const NUMBER = '+14155550123';
+export const GATEWAY = { sms: { gateway: 'webhook', url: 'https://sms.example/send' } } as const;
+const ALL = { mfa: { allowedFactors: ['totp', 'email', 'sms', 'backup_code'] } } as const;
+
+/** A tenant that allows codes by both channels, and a person in it. */
+export async function aTenantWithCodes(more: object = {}): Promise<{ tenant: TenantCall; ann: UserId; email: string }> {
+  const tenant = fromAddress(await aTenant(), anAddress());
+  await rooms().tenants.updateSettings(tenant, { ...ALL, ...GATEWAY, ...more });
+  const email = `ann-${tenant.tenantId.slice(-6)}@example.com`;
+  return { tenant, ann: await aUser(tenant, { email }), email };
+}
+
+/** The codes that went out by a channel, the oldest first. */
+export async function sentCodes(tenant: TenantCall, channel: Channel): Promise<string[]> {
+  const keys = { keys: rooms().tenantKeys };
+  if (channel === 'sms') return (await textsOf(tenant, keys)).map(({ code }) => code);
+  return (await lettersOf(tenant, 'email-code')).map(({ values }) => values.code);
+}
+
+export const wrongCode = (code: string) => (code === '000000' ? '111111' : '000000');
+
+/** Enrols an address for a person. */
+export async function enrolledFor(call: TenantCall, userId: UserId, channel: Channel): Promise<void> {
+  const { sentFactors } = factorRooms({ amr: ['pwd', 'otp', 'mfa'] });
+  const by = { userId, sessionUid: 'enrolling' };
+  const { factorId } = await sentFactors.enrol(call, by, { channel, phoneNumber: NUMBER });
+  const code = (await sentCodes(call, channel)).at(-1)!;
+  await sentFactors.confirm(call, by, { channel, factorId, code });
+}
+
 /** The code of a refusal; `done` where there was none. */
 export async function refusalOf(work: Promise<unknown>): Promise<string> {
   try {
@@ -74,7 +109,10 @@ export async function refusalOf(work: Promise<unknown>): Promise<string> {
 /** Everything that the tables of this room hold of a tenant, as text. */
 export async function storedIn(call: TenantCall): Promise<string> {
   return inTransaction(call, async ({ db, tenantId }) => {
-    const tables = ['factors', 'backup_codes', 'challenges', 'used_ceremonies', 'remembered_devices', 'audit_events'];
+    const tables = [
+      ...['factors', 'backup_codes', 'challenges', 'used_ceremonies', 'sent_codes', 'remembered_devices'],
+      'audit_events',
+    ];
     const rows = await Promise.all(tables.map((table) => db(table).where({ tenant_id: tenantId })));
     return JSON.stringify(rows);
   });
@@ -97,9 +135,6 @@ export async function withPasskey(
   return { ...authenticator, factorId: factor.id, backupCodes };
 }
 
-/** The letters that a tenant has put down, the oldest first. */
-export async function lettersOf(call: TenantCall): Promise<Letter[]> {
-  const { open } = createLetterService({ keys: rooms().tenantKeys });
-  const rows = await call.db('outbox').where({ tenant_id: call.tenantId, kind: 'mail' }).orderBy('id');
-  return Promise.all(rows.map((row) => open(call, row)));
-}
+/** The letters that a tenant has put down, the oldest first: those of one template, where one is named. */
+export const lettersOf = <T extends Template = Template>(call: TenantCall, template?: T) =>
+  allLettersOf(call, { keys: rooms().tenantKeys }, template);

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import type { Changer } from '../../../src/domain/factors/factor-service.ts';
+import type { Changer } from '../../../src/domain/factors/admission.ts';
 import { siteOf } from '../../../src/domain/factors/webauthn.ts';
 import { inTransaction, type TenantCall } from '../../../src/kernel/call.ts';
 import { type ChallengeId, type FactorId, newId, type UserId } from '../../../src/kernel/ids.ts';

@@ -66,8 +66,9 @@ export function aHouse({ postForm = NOBODY as PostForm } = {}) {
   /** The letters that a tenant has put down, the oldest first, after the wishes of its outbox were carried out. */
   async function lettersOf(call: TenantCall): Promise<Letter[]> {
     for (const { kind, id, payload, createdAt, deliveredAt } of await outboxOf(call)) {
-      if (kind === 'mail' || deliveredAt !== null) continue;
-      const room = kind === 'recovery' ? services.recovery : services.registration;
+      // News of sign-ins lie here too, which no letter of this room waits for.
+      if (!(kind === 'recovery' || kind === 'registration') || deliveredAt !== null) continue;
+      const room = services[kind];
       await room.carryOut(call, { id, payload, createdAt });
       await inTransaction(call, ({ db, tenantId }) =>
         db('outbox').where({ tenant_id: tenantId, id }).update({ delivered_at: call.now }),

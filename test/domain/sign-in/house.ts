@@ -1,11 +1,10 @@
 import { randomBytes, randomInt } from 'node:crypto';
 import { createAccessService } from '../../../src/domain/access/access-service.ts';
 import { createAuditService } from '../../../src/domain/audit/audit-service.ts';
+
 import { createDutyService } from '../../../src/domain/duties/duty-service.ts';
-import { createChallengeService } from '../../../src/domain/factors/challenge-service.ts';
-import { createCodeThrottle } from '../../../src/domain/factors/code-throttle.ts';
-import { createFactorService } from '../../../src/domain/factors/factor-service.ts';
-import { createPasskeyService } from '../../../src/domain/factors/passkey-service.ts';
+import { createFactorRooms } from '../../../src/domain/factors/factor-rooms.ts';
+
 import { createTenantKeyService } from '../../../src/domain/keys/tenant-key-service.ts';
 import { createLetterService } from '../../../src/domain/mail/letter-service.ts';
 import { createBreachCheck, type FetchText } from '../../../src/domain/passwords/breach-check.ts';
@@ -18,8 +17,11 @@ import { createVerificationService } from '../../../src/domain/recovery/verifica
 import { createSessionService } from '../../../src/domain/sessions/session-service.ts';
 import { createDeviceCookies } from '../../../src/domain/sign-in/device-cookie.ts';
 import type { Outcome } from '../../../src/domain/sign-in/progress.ts';
+import { createSeenDevices } from '../../../src/domain/sign-in/seen-devices.ts';
+import { createSignInNotices } from '../../../src/domain/sign-in/sign-in-notices.ts';
 import { createSignIn } from '../../../src/domain/sign-in/sign-in-service.ts';
 import { createThrottle } from '../../../src/domain/sign-in/throttle.ts';
+import { createTextMessageService } from '../../../src/domain/sms/text-message-service.ts';
 import type { OwnSettings } from '../../../src/domain/tenants/settings.ts';
 import { createUserService } from '../../../src/domain/users/user-service.ts';
 import { inOperatorTransaction, inTransaction, type OperatorCall, type TenantCall } from '../../../src/kernel/call.ts';
@@ -60,18 +62,21 @@ export function aHouse({ hasher = {}, fetchText }: { hasher?: Partial<HasherSett
     return (await made).tenantId;
   };
   const sessions = createSessionService({ audit });
-  const factors = createFactorService({ keys, sessions, audit });
   const letters = createLetterService({ keys });
-  const passkeys = createPasskeyService({ keys, factors, letters, audit });
-  const codeThrottle = createCodeThrottle({ counters: counters() });
-  const challenges = createChallengeService({ factors, passkeys, throttle: codeThrottle, audit });
+  const access = createAccessService({ audit });
+  const users = createUserService({ audit, access, sessions, passwords, letters });
+  const messages = createTextMessageService({ keys });
+  const notices = createSignInNotices({ keys, letters, counters: counters() });
+  const { factors, passkeys, challenges } = createFactorRooms({
+    ...{ keys, sessions, audit, letters, messages, access, users, counters: counters(), notices },
+  });
   const duties = createDutyService({ audit });
-  const users = createUserService({ audit, access: createAccessService({ audit }), sessions, passwords, letters });
   const byLetter = {
     tokens: createEmailTokenService({ keys }),
     throttle: createRecoveryThrottle({ counters: counters() }),
   };
   const verification = createVerificationService({ ...byLetter, letters, users });
+  const seenDevices = createSeenDevices({ letters });
   const signIn = createSignIn({
     ...{
       factors,
@@ -82,12 +87,17 @@ export function aHouse({ hasher = {}, fetchText }: { hasher?: Partial<HasherSett
       devices,
       keys,
       audit,
+      seenDevices,
+      notices,
       platformTenant,
       duties,
       verification,
     },
   });
-  return { runs, audit, devices, throttle, passwords, factors, passkeys, challenges, signIn, platformTenant };
+  return {
+    ...{ runs, audit, devices, throttle, passwords, factors, passkeys, challenges, signIn, platformTenant },
+    ...{ seenDevices, notices, keys },
+  };
 }
 
 /** A call of nobody in particular, from an address that no other test uses. */

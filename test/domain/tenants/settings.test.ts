@@ -77,4 +77,29 @@ describe('settings', () => {
     for (const moved of [{ captchaSiteKey: 'two' }, { captcha: 'hcaptcha' as const }])
       expect(changeSettings(own, { registration: moved }).registration).not.to.have.property('captchaSecret');
   });
+
+  it('leave a way beside codes that are sent, and want to know what a gateway needs', () => {
+    expect(refusalOf({ mfa: { allowedFactors: ['email', 'sms', 'backup_code'] } })).to.equal(
+      'settings.mfa.allowedFactors',
+    );
+    expect(refusalOf({ mfa: { allowedFactors: ['webauthn', 'sms'] } })).to.equal('accepted');
+    expect(refusalOf({ sms: { gateway: 'webhook' } })).to.equal('settings.sms.url');
+    expect(refusalOf({ sms: { gateway: 'twilio', account: `AC${'a'.repeat(32)}` } })).to.equal('settings.sms.from');
+    for (const from of ['+15005550006', `MG${'0'.repeat(32)}`, 'Acme'])
+      expect(refusalOf({ sms: { gateway: 'twilio', account: `AC${'a'.repeat(32)}`, from } })).to.equal('accepted');
+    expect(refusalOf({ sms: { account: 'AC/../x' } })).to.equal('settings.sms.account');
+    expect(refusalOf({ sms: { url: 'http://sms.example/send' } })).to.equal('settings.sms.url');
+    expect(refusalOf({ sms: { callingCodes: ['+44'] } })).to.equal('settings.sms.callingCodes');
+    expect(refusalOf({ sms: { secret: 'plain' } })).to.equal('settings.sms.secret');
+  });
+
+  it('lose a secret that was for another place', () => {
+    const sealed = `sealed:${'x'.repeat(60)}`;
+    const own = changeSettings({}, { sms: { gateway: 'webhook', url: 'https://sms.example/', secret: sealed } });
+    expect(changeSettings(own, { sms: { perHour: 5 } }).sms?.secret).to.equal(sealed);
+    expect(changeSettings(own, { sms: { url: 'https://evil.example/' } }).sms).not.to.have.property('secret');
+    expect(changeSettings(own, { smtp: { host: 'mail.example', fromAddress: 'a@mail.example' } }).sms?.secret).to.equal(
+      sealed,
+    );
+  });
 });

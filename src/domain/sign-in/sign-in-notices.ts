@@ -1,0 +1,81 @@
+import type { Knex } from 'knex';
+import { RateLimiterPostgres, RateLimiterRes } from 'rate-limiter-flexible';
+import { inTransaction, type TenantCall } from '../../kernel/call.ts';
+import { newId, type UserId } from '../../kernel/ids.ts';
+import { LIMITS } from '../../kernel/limits.ts';
+import { seal, sha256, unseal } from '../../kernel/secret.ts';
+import type { TenantKeyService } from '../keys/tenant-key-service.ts';
+import { deedOf } from '../mail/letter.ts';
+import type { LetterService } from '../mail/letter-service.ts';
+import * as store from './notice-store.ts';
+
+/** What somebody is to be told of who was not there: guesses at their password, or at their second factor. */
+type Notice = { about: 'sign-in-attempts' | 'factor-attempts'; userId: UserId | null; deed: ReturnType<typeof deedOf> };
+
+export type NoticeRow = { id: string; payload: Record<string, unknown> };
+
+/**
+ * Letters about attempts that failed (OWASP ASVS 5.0 §6.3.5), one of each kind a day for an account. An attempt only puts
+ * a sealed row down, whether or not there is such an account, so its work and its time tell nothing; a worker then looks
+ * whom it is about.
+ *
+ * @param counters a small pool that is not the requests' own
+ */
+export function createSignInNotices(deps: {
+  keys: Pick<TenantKeyService, 'keyFor'>;
+  letters: Pick<LetterService, 'toUser'>;
+  counters: Knex;
+}) {
+  const { keys, letters, counters } = deps;
+  const place = (tenantId: string, id: string) => `${tenantId}/outbox/sign-in-notice/${id}`;
+  const ofDay = new RateLimiterPostgres({
+    storeClient: counters,
+    storeType: 'knex',
+    tableName: 'rate_limits',
+    tableCreated: true,
+    clearExpiredByTimeout: false,
+    keyPrefix: 'sign-in-notice',
+    points: LIMITS.attemptLetters,
+    duration: 86_400,
+  });
+
+  async function queue(call: TenantCall, about: Notice['about'], userId: UserId | undefined): Promise<void> {
+    const id = newId();
+    const notice: Notice = { about, userId: userId ?? null, deed: deedOf(call) };
+    const key = await keys.keyFor(call, 'seal');
+    await store.add(call, id, seal(key, place(call.tenantId, id), Buffer.from(JSON.stringify(notice))));
+  }
+
+  return {
+    /** Passwords of an account were guessed at until guesses from there are held. Called once for each time it is so. */
+    held: (call: TenantCall, userId: UserId | undefined): Promise<void> => queue(call, 'sign-in-attempts', userId),
+
+    /** The password was right, and the codes were wrong until the challenge was over. */
+    wrongCodes: (call: TenantCall, userId: UserId): Promise<void> => queue(call, 'factor-attempts', userId),
+
+    /** Writes to whoever a row is about, or to nobody. A row that comes again within the day writes nothing. */
+    async carryOut(call: TenantCall, { id, payload }: NoticeRow): Promise<void> {
+      const key = await keys.keyFor(call, 'seal');
+      const sealed = Buffer.from(String(payload['sealed']), 'base64url');
+      const { about, userId, deed } = JSON.parse(unseal(key, place(call.tenantId, id), sealed).toString()) as Notice;
+      if (userId === null || !(await isAllowed(keyOf(call.tenantId, userId, about)))) return;
+      await inTransaction(call, (tx) => letters.toUser(tx, userId, about, deed));
+    },
+  };
+
+  async function isAllowed(key: string): Promise<boolean> {
+    try {
+      await ofDay.consume(key);
+      return true;
+    } catch (refused) {
+      // Anything else is the database's own error: the row comes again.
+      if (!(refused instanceof RateLimiterRes)) throw refused;
+      return false;
+    }
+  }
+}
+
+/** Keys of counters are hashed: one length, no names. */
+const keyOf = (...parts: string[]) => sha256(JSON.stringify(parts)).toString('base64url');
+
+export type SignInNotices = ReturnType<typeof createSignInNotices>;

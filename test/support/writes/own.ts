@@ -1,0 +1,54 @@
+import { inTransaction } from '../../../src/kernel/call.ts';
+import { newId } from '../../../src/kernel/ids.ts';
+import { randomToken, sha256 } from '../../../src/kernel/secret.ts';
+import type { SignedIn } from '../v1.ts';
+import type { Maker } from './write.ts';
+
+/** What a consent page leaves, without the page. */
+async function allow({ site: { call, user } }: SignedIn, clientId: string): Promise<void> {
+  await inTransaction(call, async ({ db, tenantId, now }) => {
+    const about = { name: clientId, kind: 'web', status: 'active', metadata: {}, created_at: now, updated_at: now };
+    await db('clients').insert({ tenant_id: tenantId, client_id: clientId, ...about });
+    const payload = { iat: Math.floor(now.getTime() / 1000), openid: { scope: 'openid email' } };
+    const until = new Date(Date.now() + 86_400_000);
+    const grant = { tenant_id: tenantId, id: newId(), account_id: user, client_id: clientId, payload };
+    await db('oidc_grant').insert({ ...grant, expires_at: until });
+  });
+}
+
+/** What the box on the page of the second factor leaves. @returns the id under which its owner sees the browser */
+async function rememberBrowser({ site: { call, user } }: SignedIn): Promise<string> {
+  const device = sha256(randomToken());
+  await inTransaction(call, ({ db, tenantId, now }) =>
+    db('remembered_devices').insert({
+      tenant_id: tenantId,
+      user_id: user,
+      device,
+      created_at: now,
+      expires_at: new Date(Date.now() + 86_400_000),
+    }),
+  );
+  return device.toString('base64url');
+}
+
+/** Of what a person has of their own. */
+export const OWN_WRITES: Record<string, Maker> = {
+  removeMyApplication: {
+    make: async (owner) => {
+      await allow(owner, 'books');
+      return { params: { clientId: 'books' } };
+    },
+    leaves: ['grant.revoked'],
+  },
+  forgetRememberedBrowser: {
+    make: async (owner) => ({ params: { id: await rememberBrowser(owner) } }),
+    leaves: ['device.forgotten'],
+  },
+  forgetRememberedBrowsers: {
+    make: async (owner) => {
+      await rememberBrowser(owner);
+      return {};
+    },
+    leaves: ['device.forgotten'],
+  },
+};
