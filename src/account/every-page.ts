@@ -13,13 +13,17 @@ import { createPasskeyPage } from './passkey.ts';
 import { createPasswordPage } from './password.ts';
 import { createProfilePage } from './profile.ts';
 import { createSecurityPages } from './security.ts';
+import { createSentCodePages } from './sent-codes.ts';
 import { createSessionPages } from './sessions.ts';
 
 export type EveryPageDeps = EmailDeps & {
   page: Page;
   /** The languages in which there are pages. */
   languages: readonly { code: string; name: string }[];
-} & Pick<Rooms, 'users' | 'passwords' | 'factors' | 'passkeys' | 'rememberedDevices' | 'sessions' | 'grants'>;
+} & Pick<
+    Rooms,
+    'users' | 'passwords' | 'factors' | 'passkeys' | 'sentFactors' | 'rememberedDevices' | 'sessions' | 'grants'
+  >;
 
 /** Every page of the account; of two whose paths match, the first. */
 export function createEveryPage(deps: EveryPageDeps): AccountPage[] {
@@ -30,6 +34,7 @@ export function createEveryPage(deps: EveryPageDeps): AccountPage[] {
     createPasswordPage(deps),
     ...createSecurityPages(deps),
     createAuthenticatorPage(deps),
+    ...createSentCodePages(deps),
     createPasskeyPage(deps),
     createFactorNamePage(deps),
     createBackupCodesPage(deps),

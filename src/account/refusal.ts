@@ -8,7 +8,7 @@ import { askForProof, askToSignIn, baseOf, done, type Visit, type VisitTools } f
 export async function answerRefusal(ctx: Koa.Context, error: unknown, tools: VisitTools): Promise<void> {
   if (!(error instanceof Failure)) throw error;
   const visit = ctx.state['visit'] as Visit | undefined;
-  if (error.code === 'reauthentication_required' && visit) return proveOrTurnBack(visit, tools);
+  if (error.code === 'reauthentication_required' && visit) return proveOrTurnBack(visit, error, tools);
   // Suspended between the check of the session and this moment.
   if (error.code === 'user_not_found' || error.code === 'user_deactivated') return askToSignIn(ctx, '/account');
   if (error.code === 'sign_in_expired')
@@ -18,10 +18,10 @@ export async function answerRefusal(ctx: Koa.Context, error: unknown, tools: Vis
 }
 
 /** Once: a proof that was just given and is not enough will not be enough the next time. */
-async function proveOrTurnBack(visit: Visit, tools: VisitTools): Promise<void> {
+async function proveOrTurnBack(visit: Visit, { details }: Failure, tools: VisitTools): Promise<void> {
   const { proven, since } = visit.session;
   if (proven && Date.now() - since < JUST_NOW_MS) return done(visit, '', 'no_proof');
-  await askForProof(visit, tools);
+  await askForProof(visit, { ...tools, anew: details['stronger'] === true });
 }
 
 const JUST_NOW_MS = 10_000;

@@ -4,6 +4,8 @@ import type { FactorService } from '../domain/factors/factor-service.ts';
 import type { PasskeyService } from '../domain/factors/passkey-service.ts';
 
 import type { RememberedDeviceService } from '../domain/factors/remembered-device-service.ts';
+import { isChannel } from '../domain/factors/sent-code.ts';
+import { masked, type SentFactorService } from '../domain/factors/sent-factor-service.ts';
 import { siteOf } from '../domain/factors/webauthn.ts';
 import { readDeviceCookie } from '../http/device-cookie.ts';
 import type { Page, PasskeySignal } from '../http/pages.ts';
@@ -17,6 +19,7 @@ export type SecurityDeps = {
   page: Page;
   factors: Pick<FactorService, 'list' | 'backupCodesLeft' | 'assertMayChange' | 'remove'>;
   passkeys: Pick<PasskeyService, 'signal'>;
+  sentFactors: Pick<SentFactorService, 'channelsFor'>;
   rememberedDevices: Pick<RememberedDeviceService, 'list'>;
 };
 
@@ -27,7 +30,13 @@ export const changerOf = ({ userId, session: { sessionUid } }: Visit): Changer =
 const STAYING: readonly Failure['code'][] = ['factor_mandatory', 'passkey_last'];
 
 /** What protects the account besides the password, and the end of a factor. */
-export function createSecurityPages({ page, factors, passkeys, rememberedDevices }: SecurityDeps): AccountPage[] {
+export function createSecurityPages({
+  page,
+  factors,
+  passkeys,
+  sentFactors,
+  rememberedDevices,
+}: SecurityDeps): AccountPage[] {
   async function askToRemove(visit: Visit, problem?: string): Promise<void> {
     const { ctx, call, userId, params, issuer } = visit;
     const found = (await factors.list(call, userId)).find(({ id }) => id === params['id']);
@@ -51,6 +60,16 @@ export function createSecurityPages({ page, factors, passkeys, rememberedDevices
     ];
   }
 
+  async function channelsFor({ call, userId, user, issuer }: Visit, has: readonly Factor[]) {
+    const channels = await sentFactors.channelsFor(call, userId, issuer.tenant.settings);
+    return channels.flatMap((channel) => {
+      const own = has.find(({ kind }) => kind === channel);
+      if (!own) return { channel, change: 'add' as const };
+      // There is one e-mail address, and codes go to it already.
+      return channel === 'email' && own.address === user.email ? [] : { channel, change: 'replace' as const };
+    });
+  }
+
   return [
     {
       path: '/account/security',
@@ -68,6 +87,7 @@ export function createSecurityPages({ page, factors, passkeys, rememberedDevices
           usesFactors: mfa.mode !== 'off',
           authenticator: allowsFactor(mfa, 'totp') ? app : undefined,
           addsPasskey,
+          channels: await channelsFor(visit, has),
           passkey: addsPasskey ? { signals: await signalsFor(visit) } : undefined,
           backupCodes: usesCodes ? codes : undefined,
           devices: devices.map((device) => shownDevice(visit, device)),
@@ -99,6 +119,7 @@ const shownFactor = ({ issuer }: Visit, factor: Factor) => ({
   href: `${baseOf(issuer)}/security/factors/${factor.id}`,
   kind: factor.kind,
   name: factor.name,
+  sentTo: isChannel(factor.kind) && factor.address !== undefined ? masked(factor.kind, factor.address) : undefined,
   since: factor.createdAt,
   usedAt: factor.lastUsedAt,
   flagged: factor.flagged,

@@ -138,14 +138,16 @@ export function askToSignIn(ctx: Koa.Context, returnTo: string, proof?: WantedPr
 /**
  * Asks for a login that is fresh enough for what the person wishes to do, with a second factor if they have one. The
  * login is asked to be younger than the room demands, so that there is time to do it.
+ *
+ * @param anew whether the login of a moment ago will not do, whose factor was too weak
  */
 export async function askForProof(
   { ctx, call, issuer, user }: Visit,
-  { signIn }: Pick<VisitTools, 'signIn'>,
+  { signIn, anew }: Pick<VisitTools, 'signIn'> & { anew: boolean },
 ): Promise<void> {
   const { offered } = await signIn.secondFactorOf(call, user.id, issuer.tenant.settings.mfa);
   const acr = offered.length > 0 ? ACR.two : undefined;
-  askToSignIn(ctx, ctx.path, { maxAge: LIMITS.recentProofSeconds / 2, acr, hint: user.email });
+  askToSignIn(ctx, ctx.path, { maxAge: anew ? 0 : LIMITS.recentProofSeconds / 2, acr, hint: user.email });
 }
 
 function goTo(ctx: Koa.Context, url: string): void {

@@ -21,6 +21,8 @@ export const ACCOUNT_NOTES = {
   factor_renamed: true,
   passkey_added: true,
   authenticator_added: true,
+  codes_added: true,
+  code_sent: true,
   enrolment_expired: false,
   gone: false,
   turned_back: false,
@@ -75,6 +77,8 @@ export type OwnedFactor = {
   href: string;
   kind: OwnedKind;
   name?: string | undefined;
+  /** Where codes go to, in part. */
+  sentTo?: string | undefined;
   since: Date;
   usedAt?: Date | undefined;
   /** A copy of the passkey was noticed. */
@@ -153,6 +157,8 @@ export type AccountPages = {
     authenticator: 'add' | 'replace' | undefined;
     /** Whether a passkey may be added. */
     addsPasskey: boolean;
+    /** How codes may be sent that are not sent yet, or not to that address. */
+    channels: readonly { channel: 'email' | 'sms'; change: 'add' | 'replace' }[];
     /** What the browser is told of passkeys that are gone, or whose owner has another name. */
     passkey?: PasskeyUse | undefined;
     /** How many backup codes are left; undefined where they are not used. */
@@ -165,12 +171,20 @@ export type AccountPages = {
     secret?: string | undefined;
     qrCode?: string | undefined;
   };
+  /** Sends `action=send`, with `phone` for text messages; where the code is on its way, also `code` and `action=verify`. */
+  'account-sent-code': Form & {
+    channel: 'email' | 'sms';
+    replaces: boolean;
+    /** Of the account or as it was typed; `''`: there is none. */
+    address: string;
+    sentTo?: string | undefined;
+  };
   /** Sends `name`, `passkey` (`RegistrationResponseJSON`) and `action=enrol-passkey`. */
   'account-passkey': Form & { passkey: PasskeyUse; name: string };
   /** Sends `name`. */
   'account-factor-name': Form & { kind: OwnedFactor['kind']; name: string };
   /** The new codes, shown this once; `first`: what they came with. */
-  'account-codes': AccountFrame & { codes: readonly string[]; first?: 'app' | 'passkey' | undefined };
+  'account-codes': AccountFrame & { codes: readonly string[]; first?: 'app' | 'passkey' | 'codes' | undefined };
   'account-sessions': AccountFrame & { sessions: readonly ShownBrowser[] };
   'account-applications': AccountFrame & { applications: readonly ShownApplication[] };
   /** Sends `lang`. */
@@ -195,6 +209,7 @@ export const EVERY_ACCOUNT_VIEW: Record<keyof AccountPages, true> = {
   'account-password': true,
   'account-security': true,
   'account-authenticator': true,
+  'account-sent-code': true,
   'account-passkey': true,
   'account-factor-name': true,
   'account-codes': true,

@@ -18,7 +18,9 @@ describe('every page of the account', () => {
 
   /** A person who has one of everything, in a browser that has shown two factors; `at` fills ids into a path. */
   async function oneOfEverything() {
-    const its = await site({ settings: { mfa: { rememberDeviceDays: 30 } } });
+    const sms = { gateway: 'webhook', url: 'https://sms.example/send' };
+    const mfa = { rememberDeviceDays: 30, allowedFactors: ['totp', 'webauthn', 'email', 'sms', 'backup_code'] };
+    const its = await site({ settings: { mfa, sms } });
     const { secret } = await withOldTotp(node(), its);
     const browser = aBrowser(node());
     const asked = await browser.signIn(`${its.issuer}/account`, its.email);

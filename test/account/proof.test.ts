@@ -103,6 +103,6 @@ describe('an act that needs a fresh login', () => {
     await ageLogins(node(), its, STALE);
     const page = await browser.submit(await open('/security/backup-codes'), credentials(its));
     expect(headingOf(page)).to.equal('Ann Lee');
-    expect(noteOf(page)).to.include('a proof that you cannot give here');
+    expect(noteOf(page)).to.include('a stronger proof than you have given');
   });
 });

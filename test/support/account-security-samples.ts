@@ -28,6 +28,7 @@ const codes = Array.from({ length: 10 }, (_, n) => `7K3F${n}-9QX2M-H04VT`);
 /** The pages of second factors, passkeys and remembered browsers. */
 export const SECURITY_SAMPLES: readonly (
   | SampleOf<'account-security'>
+  | SampleOf<'account-sent-code'>
   | SampleOf<'account-passkey'>
   | SampleOf<'account-factor-name'>
   | SampleOf<'account-authenticator'>
@@ -42,10 +43,15 @@ export const SECURITY_SAMPLES: readonly (
         { href: '/account/security/factors/1', kind: 'totp', since: at(1), usedAt: at(24), flagged: false },
         { href: '/account/security/factors/1', kind: 'webauthn', name: 'Ann’s phone', since: at(3), flagged: false },
         { href: '/account/security/factors/1', kind: 'webauthn', since: at(4), flagged: true },
+        { href: '/account/security/factors/1', kind: 'sms', sentTo: '+44•••••58', since: at(5), flagged: false },
       ],
       usesFactors: true,
       authenticator: 'replace',
       addsPasskey: true,
+      channels: [
+        { channel: 'email', change: 'add' },
+        { channel: 'sms', change: 'replace' },
+      ],
       passkey: { signals: [{ kind: 'user', rpId: 'localhost', userId: 'dQ', name: 'ann', displayName: 'Ann' }] },
       backupCodes: 7,
       devices,
@@ -60,6 +66,7 @@ export const SECURITY_SAMPLES: readonly (
       usesFactors: true,
       authenticator: 'add',
       addsPasskey: true,
+      channels: [],
       devices: [],
     },
   },
@@ -72,6 +79,7 @@ export const SECURITY_SAMPLES: readonly (
       usesFactors: false,
       authenticator: undefined,
       addsPasskey: false,
+      channels: [],
       devices: [],
     },
   },
@@ -91,6 +99,28 @@ export const SECURITY_SAMPLES: readonly (
       qrCode:
         'data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNkYAAAAAYAAjCB0C8AAAAASUVORK5CYII=',
       problem: { code: 'factor_wrong' },
+    },
+  },
+  {
+    name: 'account-sent-code',
+    view: 'account-sent-code',
+    data: { ...frame('security'), ...form, channel: 'email', replaces: false, address: 'ann.lindqvist@example.com' },
+  },
+  {
+    name: 'account-sent-code-number',
+    view: 'account-sent-code',
+    data: {
+      ...{ ...frame('security'), ...form, channel: 'sms', replaces: true, address: '+1 900 555 0100' },
+      problem: { code: 'phone_not_allowed' },
+    },
+  },
+  {
+    name: 'account-sent-code-sent',
+    view: 'account-sent-code',
+    data: {
+      ...{ ...frame('security'), ...form, channel: 'sms', replaces: false },
+      ...{ address: '+447700900158', sentTo: '+447700900158' },
+      problem: { code: 'sent_code_wrong' },
     },
   },
   {

@@ -57,11 +57,11 @@ export function createAdmission({ sessions }: { sessions: Pick<SessionService, '
      * What is strong goes, is replaced, or gets company only by the word of what is as strong.
      *
      * @param kind where only factors of this kind are touched
-     * @throws Failure `reauthentication_required`
+     * @throws Failure `reauthentication_required`, with `stronger`: a login with the same factor is not enough
      */
     assertAsStrong({ has, isWeak }: Pick<Admitted, 'has' | 'isWeak'>, kind?: OwnKind): void {
       const isTouched = (factor: Factor) => !isChannel(factor.kind) && (kind === undefined || factor.kind === kind);
-      if (isWeak && has.some(isTouched)) throw new Failure('reauthentication_required');
+      if (isWeak && has.some(isTouched)) throw new Failure('reauthentication_required', { stronger: true });
     },
 
     /** @throws Failure `factor_not_allowed` */

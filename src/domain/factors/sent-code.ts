@@ -2,9 +2,10 @@ import { randomInt } from 'node:crypto';
 import { hmac } from '../../kernel/secret.ts';
 
 /** How a code reaches its person. */
-export type Channel = 'email' | 'sms';
+export const CHANNELS = ['email', 'sms'] as const;
+export type Channel = (typeof CHANNELS)[number];
 
-export const isChannel = (kind: string | undefined): kind is Channel => kind === 'email' || kind === 'sms';
+export const isChannel = (kind: string | undefined): kind is Channel => CHANNELS.some((channel) => channel === kind);
 
 /** Six decimal digits (20 bits); five tries are given at one, ten an hour at those of an account. */
 export function newSentCode(): string {

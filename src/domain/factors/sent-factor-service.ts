@@ -6,14 +6,15 @@ import type { AccessService } from '../access/access-service.ts';
 import type { AuditService } from '../audit/audit-service.ts';
 import { maskedEmail } from '../mail/letter.ts';
 import { maskedNumber, textableNumber } from '../sms/phone-number.ts';
+import type { TenantSettings } from '../tenants/settings.ts';
 import type { UserService } from '../users/user-service.ts';
 import { type Changer, holderOf } from './admission.ts';
 import type { CodeThrottle } from './code-throttle.ts';
-import { isForbidden } from './factor.ts';
+import { allowsFactor, isForbidden } from './factor.ts';
 import type { FactorService } from './factor-service.ts';
 import type { Owner } from './factor-store.ts';
 import type { SendThrottle } from './send-throttle.ts';
-import type { Channel } from './sent-code.ts';
+import { CHANNELS, type Channel } from './sent-code.ts';
 import type { SentCodeService } from './sent-code-service.ts';
 import * as store from './sent-factor-store.ts';
 
@@ -31,21 +32,49 @@ export type SentFactorDeps = {
 export const masked = (channel: Channel, address: string): string =>
   channel === 'sms' ? maskedNumber(address) : maskedEmail(address);
 
+type Channels = Pick<TenantSettings, 'mfa' | 'sms'>;
+
+/** Whether the tenant sends codes by a channel, and to somebody with these roles. */
+const mayHave = ({ mfa, sms }: Channels, channel: Channel, roles: readonly string[]): boolean =>
+  allowsFactor(mfa, channel) && !isForbidden(channel, roles) && (channel === 'email' || sms.gateway !== undefined);
+
 /** Addresses to which codes are sent, as second factors: one for each channel. */
 export function createSentFactorService(deps: SentFactorDeps) {
   const { factors, codes, access, users, throttle, sendThrottle, audit } = deps;
 
   /** Where codes would go to, once it is sure that the person may have such a factor. */
   async function addressOf(tx: TenantCall, by: Changer, owner: Owner, channel: Channel, number: string | undefined) {
-    factors.assertAllowed(owner, channel);
-    const roles = (await access.rolesOf(tx, by.userId)).map(({ name }) => name);
-    if (isForbidden(channel, roles)) throw new Failure('factor_not_allowed', { kind: channel });
-    if (channel === 'email') return owner.email;
-    if (owner.sms.gateway === undefined) throw new Failure('factor_not_allowed', { kind: channel });
-    return textableNumber(number ?? owner.phone ?? '', owner.sms.callingCodes);
+    if (!mayHave(owner, channel, await rolesOf(tx, by.userId)))
+      throw new Failure('factor_not_allowed', { kind: channel });
+    return channel === 'email' ? owner.email : textableNumber(number ?? owner.phone ?? '', owner.sms.callingCodes);
+  }
+
+  const rolesOf = async (tx: TenantCall, userId: UserId) => (await access.rolesOf(tx, userId)).map(({ name }) => name);
+
+  /** What the same holder began to enrol, as long as it can be confirmed. */
+  function findPending(tx: TenantCall, by: Changer, channel: Channel) {
+    const since = new Date(tx.now.getTime() - LIMITS.pendingFactorSeconds * 1000);
+    return store.findPendingAddress(tx, by.userId, { kind: channel, holder: holderOf(by), since });
   }
 
   return {
+    /** By which channels a person may have codes sent. */
+    async channelsFor(call: TenantCall, userId: UserId, settings: Channels): Promise<Channel[]> {
+      const roles = await inTransaction(call, (tx) => rolesOf(tx, userId));
+      return CHANNELS.filter((channel) => mayHave(settings, channel, roles));
+    },
+
+    /** Where `enrol` has sent a code for the same holder, whole, as long as it can be confirmed. */
+    pending: (
+      call: TenantCall,
+      by: Changer,
+      channel: Channel,
+    ): Promise<{ factorId: FactorId; address: string } | undefined> =>
+      inTransaction(call, async (tx) => {
+        const found = await findPending(tx, by, channel);
+        return found && { factorId: found.id, address: found.address };
+      }),
+
     /**
      * Begins to enrol the account's e-mail address, or a number, and sends a code there. Of two beginnings the last one
      * counts, for ten minutes.
@@ -108,14 +137,12 @@ export function createSentFactorService(deps: SentFactorDeps) {
         throw new Failure('factor_wrong');
       }
       await giveBack();
-      const since = new Date(call.now.getTime() - LIMITS.pendingFactorSeconds * 1000);
       return inTransaction(call, async (tx) => {
         const admitted = await factors.admit(tx, by);
         factors.assertAllowed(admitted.owner, channel);
-        const pending = await store.findPendingAddress(tx, userId, {
-          ...{ id: factorId, kind: channel, holder: holderOf(by), since },
-        });
-        if (!pending || !(await codes.use(tx, typed))) throw new Failure('factor_not_found', { factorId });
+        const pending = await findPending(tx, by, channel);
+        if (pending?.id !== factorId || !(await codes.use(tx, typed)))
+          throw new Failure('factor_not_found', { factorId });
         await store.activateAddress(tx, userId, pending, channel);
         await noteVerified(tx, userId, channel, pending.address);
         await factors.noteAdded(tx, userId, { factorId, kind: channel });

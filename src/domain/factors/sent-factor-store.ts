@@ -17,14 +17,14 @@ export async function putPendingAddress(
   });
 }
 
-/** The address that the same holder began to enrol, if that is not longer ago than `since`. */
+/** The address that the same holder began to enrol last, if that is not longer ago than `since`. */
 export async function findPendingAddress(
   { db, tenantId }: TenantCall,
   userId: UserId,
-  { id, kind, holder, since }: { id: FactorId; kind: Channel; holder: Buffer; since: Date },
+  { kind, holder, since }: { kind: Channel; holder: Buffer; since: Date },
 ): Promise<SentFactor | undefined> {
   return db('factors')
-    .where({ tenant_id: tenantId, user_id: userId, id, kind, status: 'pending', holder })
+    .where({ tenant_id: tenantId, user_id: userId, kind, status: 'pending', holder })
     .andWhere('created_at', '>', since)
     .first('id', 'address');
 }

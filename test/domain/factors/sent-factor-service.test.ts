@@ -1,5 +1,7 @@
 import { expect } from 'chai';
+import type { Role } from '../../../src/domain/access/role.ts';
 import type { Channel } from '../../../src/domain/factors/sent-code.ts';
+import { DEFAULT_SETTINGS } from '../../../src/domain/tenants/settings.ts';
 import type { TenantCall } from '../../../src/kernel/call.ts';
 import type { UserId } from '../../../src/kernel/ids.ts';
 import { LIMITS } from '../../../src/kernel/limits.ts';
@@ -93,6 +95,35 @@ describe('enrolling an address for codes', () => {
     const other = { ...tenant, ...(await aTenant()) };
     expect(await confirm(by(ann), second, two, other), 'another tenant').to.equal('factor_wrong');
     expect(await confirm(by(ann), second, two)).to.equal('done');
+  });
+
+  it('is known to who began it, and to nobody else, for a quarter of an hour', async () => {
+    const { tenant, ann, email } = await aTenantWithCodes();
+    const { sentFactors } = factorRooms();
+    const pending = (call = tenant, sessionUid = 'one') => sentFactors.pending(call, by(ann, sessionUid), 'email');
+    expect(await pending()).to.equal(undefined);
+    const { factorId } = await sentFactors.enrol(tenant, by(ann), { channel: 'email' });
+    expect(await pending()).to.deep.equal({ factorId, address: email });
+    expect(await sentFactors.pending(tenant, by(ann), 'sms')).to.equal(undefined);
+    expect(await pending(tenant, 'two')).to.equal(undefined);
+    expect(await pending({ ...tenant, ...(await aTenant()) })).to.equal(undefined);
+    expect(await pending(later(tenant, LIMITS.pendingFactorSeconds))).to.equal(undefined);
+  });
+
+  it('is offered by the channels that the tenant has, and not to operators', async () => {
+    const { tenant, ann } = await aTenantWithCodes();
+    const { sentFactors } = factorRooms();
+    const mfa = { ...DEFAULT_SETTINGS.mfa, allowedFactors: ['totp', 'email', 'sms'] as const };
+    const settings = { mfa, sms: { ...DEFAULT_SETTINGS.sms, gateway: 'webhook' as const } };
+    const offered = (more: object = {}, services = sentFactors) =>
+      services.channelsFor(tenant, ann, { ...settings, ...more });
+    expect(await offered()).to.deep.equal(['email', 'sms']);
+    expect(await offered({ sms: DEFAULT_SETTINGS.sms }), 'no gateway').to.deep.equal(['email']);
+    expect(await offered({ mfa: { ...mfa, mode: 'off' } })).to.deep.equal([]);
+    expect(await offered({ mfa: { ...mfa, allowedFactors: ['totp', 'sms'] } })).to.deep.equal(['sms']);
+    const rolesOf = async () => [{ name: 'SUPER_ADMIN' } as Role];
+    const { sentFactors: toOperators } = factorRooms({}, { access: { ...rooms().access, rolesOf } });
+    expect(await offered({}, toOperators)).to.deep.equal([]);
   });
 
   it('is ended by five wrong codes, however parallel they are: the right one comes too late', async () => {
