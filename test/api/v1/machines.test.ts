@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { decodeJwt } from 'jose';
 import * as openid from 'openid-client';
+import { jobIds } from '../../../src/api/v1/ids.ts';
 import { PERMISSIONS } from '../../../src/domain/access/role.ts';
 import { sender } from '../../support/api.ts';
 import { API, aSite, fetchAt, ROBOT, ROBOT_SECRET, type Site, WEB } from '../../support/node.ts';
@@ -48,6 +49,23 @@ describe('a machine at v1', () => {
     expect((await ask('GET', '/api/v1/roles')).body.error).to.equal('IDENT_FORBIDDEN');
     expect((await ask('GET', '/api/v1/me')).body.error).to.equal('IDENT_FORBIDDEN');
     expect(await auditOf(site.call)).to.include('node.created');
+  });
+
+  it('follows and ends its own long work, and sees nobody else’s', async () => {
+    const site = await aSite(node(), { clients: [ROBOT] });
+    await services().access.setClientRoles(site.call, 'robot', ['TENANT_ADMIN']);
+    const ask = as((await tokenOf(site)).access_token);
+    const hook = await ask('POST', '/api/v1/webhooks', { url: 'https://hooks.example/', events: ['*'] });
+    const { body } = await ask('POST', `/api/v1/webhooks/${hook.body.id}/redeliver`, { since: '2026-01-01T00:00:00Z' });
+    const own = `/api/v1/jobs/${body.jobId}`;
+    // From here on it is its maker and no more: without the role the permission of the kind is gone.
+    await services().access.setClientRoles(site.call, 'robot', []);
+    expect((await ask('GET', own)).body).to.include({ id: body.jobId, state: 'queued' });
+    expect((await ask('GET', '/api/v1/jobs')).body.total).to.equal(1);
+    const theirs = await services().jobs.create(site.call, 'webhook-redelivery', { input: {} });
+    expect((await ask('GET', `/api/v1/jobs/${jobIds.encode(theirs.id)}`)).body.error).to.equal('IDENT_JOB_NOT_FOUND');
+    expect((await ask('GET', '/api/v1/jobs')).body.total).to.equal(1);
+    expect((await ask('POST', `${own}/cancel`)).body.state).to.equal('cancelled');
   });
 
   it('may do nothing without a role, and nothing more from the moment it loses one', async () => {
