@@ -129,6 +129,7 @@ function operationNeeds(house: House, { tokens }: Core): MountDeps {
     log,
     limiter: limiterOf(house),
     services: { ...services, tokens },
+    audit: services.audit,
     internal: networks(config.INTERNAL_ALLOWED_CIDRS),
     isSecure: config.PUBLIC_URL.startsWith('https:'),
   };

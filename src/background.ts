@@ -5,12 +5,16 @@ import { createExpiry } from './jobs/expiry.ts';
 import { createJobs, houseJobs, type Job } from './jobs/jobs.ts';
 import { createOutbox, Later, type OutboxHandler, Undeliverable } from './jobs/outbox.ts';
 import { createRunner } from './jobs/runner.ts';
+import { createSettler } from './jobs/settler.ts';
 import type { OperatorCall, TenantCall } from './kernel/call.ts';
 import type { TenantId, WebhookDeliveryId } from './kernel/ids.ts';
 import { LIMITS } from './kernel/limits.ts';
 import type { OwedLogout } from './oidc/logout-delivery.ts';
 
-/** What a node does beside answering: sweeps what is dead, turns keys that are due, delivers what must leave the house. */
+/**
+ * What a node does beside answering: sweeps what is dead, turns keys that are due, delivers what must leave the house,
+ * chains the audit trail.
+ */
 export function createBackground(house: House, core: Core) {
   const { db, log, databaseUrl, services, changes, post, texting } = house;
   const callIn = (name: string, { tenantId }: { tenantId: string }): TenantCall => ({
@@ -62,15 +66,18 @@ export function createBackground(house: House, core: Core) {
     log,
     jobs: [...houseJobs(createExpiry({ db, log })), ...chores(house)],
   });
+  services.audit.watch();
+  const trail = createSettler({ log, work: () => services.audit.settle(house.operator('audit')) });
 
   return {
     start(): void {
       outbox.start();
       jobs.start();
       runner.start();
+      trail.start();
     },
     async stop(): Promise<void> {
-      await Promise.all([outbox.stop(), jobs.stop(), runner.stop()]);
+      await Promise.all([outbox.stop(), jobs.stop(), runner.stop(), trail.stop()]);
     },
   };
 }
@@ -92,6 +99,11 @@ function chores({ services, operator }: House): Job[] {
     chore('signing-keys', '*/5 * * * *', 120, () => services.signingKeys.advanceDue(operator('signing-keys'))),
     chore('webhook-log', '23 * * * *', 900, (signal) => services.deliveries.sweep(operator('webhook-log'), signal)),
     chore('unproven', '23 * * * *', 600, () => removeUnproven(services, operator('unproven'))),
+    chore('audit-chain', '* * * * *', 300, (signal) => linkLeftOvers(services, operator('audit'), signal)),
+    chore('audit-months', '17 3 * * *', 3_600, async (signal) => {
+      await services.audit.makeMonths(operator('audit'));
+      await services.audit.prune(operator('audit'), signal);
+    }),
     chore('old-jobs', '37 * * * *', 900, (signal) => services.jobs.sweep(operator('old-jobs'), signal)),
   ];
 }
@@ -117,4 +129,9 @@ async function removeUnproven(
   await emailTokens.removeDead(call);
   await captcha.removeDead(call);
   await registration.removeUnproven(call);
+}
+
+/** What nodes that died have written comes into the chain of the audit trail. */
+async function linkLeftOvers({ audit }: House['services'], call: OperatorCall, signal: AbortSignal): Promise<void> {
+  for (const tenantId of await audit.pendingTenants(call)) if (!signal.aborted) await audit.link({ ...call, tenantId });
 }

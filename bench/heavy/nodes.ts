@@ -31,10 +31,11 @@ export async function heavyNodes(server: BenchServer, options: NodesOptions): Pr
   const db = createPool(await server.create(), { max: 4, name: 'heavy' });
   try {
     await migrate(db);
-    const audit = createAuditService();
+    const tenantKeys = createTenantKeyService([randomBytes(32)]);
+    const audit = createAuditService({ keys: tenantKeys });
     const access = createAccessService({ audit });
     const nodes = createNodeService({ audit, access });
-    const tenants = createTenantService({ audit, access, tenantKeys: createTenantKeyService([randomBytes(32)]) });
+    const tenants = createTenantService({ audit, access, tenantKeys });
     const operator: OperatorCall = { db, actor: { kind: 'system', name: 'heavy' }, now: new Date() };
     const { id: tenantId } = await tenants.create(operator, { slug: 'acme', name: 'Acme' });
     const call: TenantCall = { ...operator, tenantId };

@@ -42,7 +42,7 @@ export type Contract = {
   security: { name: string; scheme: object };
   /** The tenant that a request names; undefined when it names none. @throws Failure `cross_tenant` for one that is not there */
   tenantOf(ctx: Context, call: OperatorCall): Promise<TenantId | undefined>;
-  /** The caller, in their tenant. @throws Failure `unauthenticated`; `cross_tenant` when the request names another tenant */
+  /** The caller, in their tenant, whichever one the request names. @throws Failure `unauthenticated` */
   callerOf(ctx: Context, call: OperatorCall): Promise<TenantCall>;
   /** Status and public code for every refusal. A missing line does not compile. */
   failures: Record<FailureCode, Dress>;

@@ -1,6 +1,7 @@
 import type { Knex } from 'knex';
 import type { Context, Middleware } from 'koa';
 import type { z } from 'zod';
+import type { AuditService } from '../domain/audit/audit-service.ts';
 import type { Services } from '../domain/services.ts';
 import { readJson } from '../http/json-body.ts';
 import { type RateLimiter, type RateRule, rateHeaders, type Spent } from '../http/rate-limit.ts';
@@ -26,7 +27,7 @@ import {
   wantsCaller,
 } from './operation.ts';
 import { expectedOf } from './precondition.ts';
-import { answerFailure, failureOf } from './refusal.ts';
+import { answerFailure, failureOf, type Known, noteRefusal } from './refusal.ts';
 import { type Reply, replyOf, sendReply, sendStream } from './reply.ts';
 import { createRoutes, type Route } from './routes.ts';
 import { noBody, noQuery } from './schemas.ts';
@@ -34,6 +35,8 @@ import { noBody, noQuery } from './schemas.ts';
 export type MountDeps = {
   db: Knex;
   services: Services;
+  /** Hears of the refusals that matter; those of one operation about its own, the services tell themselves. */
+  audit?: Pick<AuditService, 'recordRefusal'> | undefined;
   log: Log;
   /** Absent where a gateway limits. */
   limiter?: RateLimiter | undefined;
@@ -80,10 +83,12 @@ export function mountContracts(contracts: readonly Contract[], deps: MountDeps):
 async function serve(ctx: Context, route: Route, params: Record<string, string>, deps: MountDeps): Promise<void> {
   const { contract, operation } = route;
   ctx.state['route'] = operation.path;
+  const known: Known = {};
   try {
-    await run(ctx, route, params, deps);
+    await run(ctx, route, params, known, deps);
   } catch (error) {
     const failure = failureOf(error, [...operation.failures, ...commonFailures(operation)]);
+    await noteRefusal(route, params, known, failure, deps);
     if (failure.code === 'internal' || failure.code === 'busy')
       deps.log.error({ err: error, operation: route.name }, 'operation failed');
     if (failure.code === 'internal') deps.onBug?.(error);
@@ -91,13 +96,19 @@ async function serve(ctx: Context, route: Route, params: Record<string, string>,
   }
 }
 
-async function run(ctx: Context, route: Route, values: Record<string, string>, deps: MountDeps): Promise<void> {
+async function run(
+  ctx: Context,
+  route: Route,
+  values: Record<string, string>,
+  known: Known,
+  deps: MountDeps,
+): Promise<void> {
   const { contract, operation } = route;
   const origin = ctx.state['origin'] as Origin;
   const open: OperatorCall = { db: deps.db, actor: { kind: 'anonymous' }, now: new Date(), origin };
   const spent: Spent[] = [];
   await limit(ctx, operation, 'ip', networkOf(origin.ip), spent, deps.limiter);
-  const call = await callOf(ctx, contract, operation, open, deps.internal);
+  const call = await callOf(ctx, contract, operation, open, known, deps.internal);
   assertAccess(operation.access, call.actor);
   await limit(ctx, operation, 'user', userOf(call), spent, deps.limiter);
   await limit(ctx, operation, 'tenant', call.tenantId, spent, deps.limiter);
@@ -118,28 +129,10 @@ async function run(ctx: Context, route: Route, values: Record<string, string>, d
     operation.handle({ ...asked, call: within, ready, answer, stream } as never, services);
 
   const key = keyOf(ctx, operation);
-  try {
-    if (key === undefined) return sendAnswer(ctx, operation, await handle(call, await prepare()));
-    const work = async (tx: OpenCall, ready: unknown) => withCookies(ctx, replyOf(operation, await handle(tx, ready)));
-    const keyed = { key, asked: { params: values, query: fields, body: given }, prepare, work };
-    sendReply(ctx, await replyOnce(route, call, keyed, services.idempotency));
-  } catch (error) {
-    await noteEscalation(error, call, route, services);
-    throw error;
-  }
-}
-
-/** Who tried to give or take what they do not hold stands in the audit trail, though all of it is undone. */
-async function noteEscalation(
-  error: unknown,
-  call: OpenCall | TenantCall,
-  { name }: Route,
-  { audit }: Pick<Services, 'audit'>,
-): Promise<void> {
-  if (!(error instanceof Failure) || error.code !== 'privilege_escalation' || !call.tenantId) return;
-  const { missing } = error.details;
-  const details = { operation: name, reason: error.code, missing };
-  await audit.recordRefusal({ ...call, tenantId: call.tenantId }, 'access.refused', { details });
+  if (key === undefined) return sendAnswer(ctx, operation, await handle(call, await prepare()));
+  const work = async (tx: OpenCall, ready: unknown) => withCookies(ctx, replyOf(operation, await handle(tx, ready)));
+  const keyed = { key, asked: { params: values, query: fields, body: given }, prepare, work };
+  sendReply(ctx, await replyOnce(route, call, keyed, services.idempotency));
 }
 
 const answer = (status: number, body: unknown, more: More = {}) => ({ status, body, more }) as Answer;
@@ -168,13 +161,20 @@ async function callOf(
   contract: Contract,
   operation: Operation,
   asked: OperatorCall,
+  known: Known,
   internal: Networks,
 ): Promise<TenantCall | OpenCall> {
   if (operation.access === 'internal') assertInternal(ctx, internal);
-  const call = wantsCaller(operation)
-    ? await contract.callerOf(ctx, asked)
-    : { ...asked, tenantId: await contract.tenantOf(ctx, asked) };
-  addLogFacts({ ...(call.tenantId && { tenantId: call.tenantId }), actor: call.actor });
+  if (!wantsCaller(operation)) {
+    const tenantId = await contract.tenantOf(ctx, asked);
+    addLogFacts({ ...(tenantId && { tenantId }), actor: asked.actor });
+    return { ...asked, tenantId };
+  }
+  const call = await contract.callerOf(ctx, asked);
+  known.call = call;
+  addLogFacts(call);
+  const named = await contract.tenantOf(ctx, asked);
+  if (named !== undefined && named !== call.tenantId) throw new Failure('cross_tenant');
   return call;
 }
 

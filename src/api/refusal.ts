@@ -1,9 +1,12 @@
 import type { Context } from 'koa';
+import type { AuditService } from '../domain/audit/audit-service.ts';
 import { isDatabaseAway } from '../http/error-answers.ts';
-import type { Origin } from '../kernel/call.ts';
+import type { Origin, TenantCall } from '../kernel/call.ts';
 import { Failure, type FailureCode } from '../kernel/failure.ts';
+import type { Log } from '../kernel/log.ts';
 import type { Contract } from './contract.ts';
 import { fieldProblems } from './input.ts';
+import type { Route } from './routes.ts';
 
 const BUSY_RETRY_SECONDS = 1;
 
@@ -34,4 +37,37 @@ export function answerFailure(ctx: Context, contract: Contract, failure: Failure
     extra: extra?.(failure.details) ?? {},
   });
   ctx.status = status;
+}
+
+/** Decisions about what somebody may do. Of a wrong password or code sign-in tells itself, which knows whose it was. */
+const DECISIONS: readonly FailureCode[] = [
+  'forbidden',
+  'cross_tenant',
+  'privilege_escalation',
+  'last_admin',
+  'reauthentication_required',
+  'factor_mandatory',
+];
+
+/** Who calls, once that is known. */
+export type Known = { call?: TenantCall };
+
+/** Writes a refused decision about a known caller to the trail of their tenant, in a transaction of its own. */
+export async function noteRefusal(
+  { contract, name }: Route,
+  params: Record<string, string>,
+  { call }: Known,
+  { code, details: { missing } }: Failure,
+  { audit, log }: { audit?: Pick<AuditService, 'recordRefusal'> | undefined; log: Log },
+): Promise<void> {
+  if (!audit || !call || !DECISIONS.includes(code)) return;
+  const { actor } = call;
+  const note = {
+    target: `operation:${contract.name} ${name}`,
+    details: { operation: name, reason: code, params, ...(Array.isArray(missing) && { missing }) },
+    about: actor.kind === 'user' ? actor.userId : undefined,
+  };
+  await audit
+    .recordRefusal(call, 'access.refused', note)
+    .catch((error: unknown) => log.error({ err: error }, 'a refusal was not written to the audit trail'));
 }

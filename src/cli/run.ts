@@ -1,6 +1,8 @@
 import { BadConfiguration } from '../config.ts';
 import { Failure } from '../kernel/failure.ts';
 import { blueprintCommands } from './apply.ts';
+import { auditCommands } from './audit.ts';
+import { BadTrail } from './audit-file.ts';
 import { BadBlueprint } from './blueprint-file.ts';
 import { clientCommands } from './client.ts';
 import { type Command, EXIT, parse, type Terminal, UsageError } from './command.ts';
@@ -29,6 +31,7 @@ export const COMMANDS: Record<string, Command> = {
   ...webhookCommands,
   ...jobCommands,
   ...keyCommands,
+  ...auditCommands,
   migrate,
   ...routeCommands,
 };
@@ -77,6 +80,10 @@ function tell(error: unknown, { usage }: Command, terminal: Terminal): number {
   }
   if (error instanceof BadBlueprint) {
     terminal.err(`The file cannot be applied:\n${error.message}`);
+    return EXIT.data;
+  }
+  if (error instanceof BadTrail) {
+    terminal.err(error.message);
     return EXIT.data;
   }
   if (error instanceof Failure) {

@@ -103,6 +103,10 @@ export const settings = z
       })
       .partial()
       .describe('Who carries text messages. The secret is set by the API, never in a file.'),
+    audit: z
+      .strictObject({ retentionDays: z.int().min(30).max(LIMITS.auditRetentionDays) })
+      .partial()
+      .describe('How long the audit trail is kept.'),
     claims: z.strictObject({ conformIdTokenClaims: z.boolean() }).partial(),
   })
   .partial();

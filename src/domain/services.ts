@@ -79,7 +79,7 @@ export function createServices(deps: ServiceDeps) {
   const { config, counters, fetchText, onHash, onSignIn, validateMetadata, platformTenant } = deps;
   const tenantKeys = createTenantKeyService(config.masterKeys);
   const publisher = createPublisher({ keys: tenantKeys, face: deps.eventFace, users: () => users });
-  const audit = createAuditService({ listener: publisher });
+  const audit = createAuditService({ keys: tenantKeys, listener: publisher });
   const signingKeys = createSigningKeyService({ tenantKeys, audit });
   const access = createAccessService({ audit });
   const tree = { nodes: createNodeService({ audit, access }), memberships: createMembershipService({ audit, access }) };

@@ -10,9 +10,16 @@ export type Actor =
 
 /** The id of whoever asks, as their kind has it; null for nobody. Unique within the tenant and the kind. */
 export function idOfActor(actor: Actor): string | null {
-  if (actor.kind === 'user') return actor.userId;
-  if (actor.kind === 'client') return actor.clientId;
-  return actor.kind === 'system' ? actor.name : null;
+  switch (actor.kind) {
+    case 'anonymous':
+      return null;
+    case 'user':
+      return actor.userId;
+    case 'client':
+      return actor.clientId;
+    case 'system':
+      return actor.name;
+  }
 }
 
 /** Kind and id in one: `user:<id>`, `client:<id>`, `system:<name>`, `anonymous`. */
@@ -55,6 +62,27 @@ export async function inTransaction<T>(call: TenantCall, work: (tx: TenantCall) 
     await db.raw(`select set_config('gatehouse.tenant', ?, true)`, [call.tenantId]);
     return work({ ...call, db });
   });
+}
+
+/**
+ * Runs `work` once all that was done over the call's connection so far is kept: after the commit of its transaction and of
+ * those around it. It never runs when one of them is undone.
+ */
+export function afterCommit({ db }: Pick<TenantCall, 'db'>, work: () => void): void {
+  const around: Promise<unknown>[] = [];
+  type Transaction = Knex.Transaction & { parentTransaction?: Transaction };
+  for (let tx = db.isTransaction ? (db as Transaction) : undefined; tx; tx = tx.parentTransaction)
+    around.push(tx.executionPromise);
+  Promise.all(around).then(work, () => {});
+}
+
+/** Like `inTransaction`, and every statement sees what the first one saw, however long it takes. For reading. */
+export async function inSnapshot<T>(call: TenantCall, work: (tx: TenantCall) => Promise<T>): Promise<T> {
+  const settings = { isolationLevel: 'repeatable read' } as const;
+  return call.db.transaction(async (db) => {
+    await db.raw(`select set_config('gatehouse.tenant', ?, true)`, [call.tenantId]);
+    return work({ ...call, db });
+  }, settings);
 }
 
 /**

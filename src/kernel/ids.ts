@@ -14,6 +14,7 @@ export type FactorId = Branded<'factor'>;
 export type ChallengeId = Branded<'challenge'>;
 export type EmailTokenId = Branded<'email-token'>;
 export type DeliveryId = Branded<'delivery'>;
+export type AuditId = Branded<'audit'>;
 export type WebhookId = Branded<'webhook'>;
 export type EventId = Branded<'event'>;
 export type WebhookDeliveryId = Branded<'webhook-delivery'>;

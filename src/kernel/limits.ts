@@ -249,4 +249,12 @@ export const LIMITS = {
   // Audit
   auditTextChars: 1_000,
   auditListItems: 100,
+  auditLinkRows: 1_000,
+  auditLinkTenants: 500,
+  auditWalkRows: 2_000,
+  auditWalks: 2,
+  auditExports: 4,
+  auditExportRows: 1_000,
+  auditWitnessed: 10_000,
+  auditRetentionDays: 3_660,
 } as const;

@@ -47,6 +47,8 @@ describe('the program gatehouse', () => {
       expect((await gatehouse('plan', file, '--exit-code')).code).to.equal(2);
       expect((await gatehouse('apply', file)).out).to.equal('~ acme  tenant acme (settings)\n1 done.');
       expect((await gatehouse('client', 'token', '--tenant', 'acme')).out).to.match(/^[\w-]{40,}$/);
+      expect(await gatehouse('audit', 'verify')).to.deep.include({ code: 0, err: '' });
+      expect((await gatehouse('audit', 'verify')).out).to.match(/^acme {2}intact {2}\d+ records$/m);
       expect((await gatehouse('keys', 'rotate-master')).out).to.equal('0 data keys sealed anew.');
     })).timeout(60_000);
 

@@ -41,7 +41,7 @@ export function sender(port: () => number): Send {
       redirect: 'manual',
     } as RequestInit);
     const text = await response.text();
-    const isJson = response.headers.get('content-type')?.includes('json');
+    const isJson = response.headers.get('content-type')?.startsWith('application/json');
     const answer: ApiAnswer = {
       status: response.status,
       headers: response.headers,

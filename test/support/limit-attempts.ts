@@ -8,7 +8,7 @@ import { aSlug, aTenant, rooms } from './rooms.ts';
 
 // What a limit is tried with, where that takes more than a line of limit-proofs.ts.
 
-export const x = (count: number) => 'x'.repeat(count);
+export const x = (count: number): string => 'x'.repeat(count);
 
 export function refused(): never {
   throw new Failure('invalid_input');

@@ -6,7 +6,8 @@ import { readAssertion, readAttestation } from '../../src/domain/factors/webauth
 import { parseArgon2 } from '../../src/domain/passwords/argon2.ts';
 import { assertPassword } from '../../src/domain/passwords/password-text.ts';
 import { readIdentifier } from '../../src/domain/sign-in/identifier.ts';
-import { changeSettings, type SettingsChange } from '../../src/domain/tenants/settings.ts';
+import type { SettingsChange } from '../../src/domain/tenants/settings.ts';
+import { changeSettings } from '../../src/domain/tenants/settings.ts';
 import { checkedDomain, checkedName, checkedSlug } from '../../src/domain/tenants/tenant.ts';
 import { checkedEmail, checkedProfile } from '../../src/domain/users/user.ts';
 import type { LIMITS } from '../../src/kernel/limits.ts';
@@ -221,7 +222,15 @@ export const PROOFS: Record<string, Proof> = {
   logEntries: file('kernel/log.test.ts', 'is bounded'),
   logBufferBytes: sizes('kernel/log.ts'),
   auditTextChars: file('domain/audit/audit-service.test.ts', 'stays short'),
-  auditListItems: sizes('domain/audit/audit-service.ts'),
+  auditListItems: sizes('domain/audit/audit-note.ts'),
+  auditLinkRows: sizes('domain/audit/audit-chain.ts'),
+  auditLinkTenants: sizes('domain/audit/audit-chain.ts'),
+  auditWalkRows: sizes('domain/audit/audit-chain.ts'),
+  auditWalks: file('domain/audit/audit-reading.test.ts', 'not more of them at once'),
+  auditExports: file('domain/audit/audit-reading.test.ts', 'not more of them at once'),
+  auditExportRows: sizes('domain/audit/audit-reading.ts'),
+  auditWitnessed: sizes('domain/audit/audit-witness.ts'),
+  auditRetentionDays: { upTo: (n) => settings({ audit: { retentionDays: n } }) },
   metricRoutes: file('http/request-log.test.ts'),
   // Tenants as code
   applyFileBytes: file('cli/blueprint-file.test.ts'),

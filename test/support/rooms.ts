@@ -44,7 +44,7 @@ export const hashRuns: HashRun[] = [];
 export function buildRooms() {
   const tenantKeys = createTenantKeyService([MASTER_KEY]);
   const publisher = createPublisher({ keys: tenantKeys, face: eventFace, users: () => users });
-  const audit = createAuditService({ listener: publisher });
+  const audit = createAuditService({ keys: tenantKeys, listener: publisher });
   const sessions = createSessionService({ audit });
   const access = createAccessService({ audit });
   const nodes = createNodeService({ audit, access });

@@ -66,7 +66,7 @@ export const endedLines = (call: TenantCall): Promise<EndedLine[]> =>
     db('audit_events')
       .where({ tenant_id: tenantId, action: 'session.ended' })
       .orderBy('id')
-      .select('target', 'actor_kind as actorKind', 'actor_id as actorId', 'ip', 'details'),
+      .select('resource_id as target', 'actor_kind as actorKind', 'actor_id as actorId', 'ip', 'details'),
   );
 
 /** Does what the tenant's sweeps say, as the outbox would; gives how many there were. */

@@ -51,8 +51,6 @@ export function createCaller({ tokens, directory, publicHost }: CallerDeps) {
   async function callerOf(ctx: Context, call: OperatorCall): Promise<TenantCall> {
     const bearer = await tokens.verify(call, bearerToken(ctx));
     const { tenantId, roles } = bearer;
-    const named = await tenantOf(ctx, call);
-    if (named !== undefined && named !== tenantId) throw new Failure('cross_tenant');
     const permissions = permissionsOf(bearer);
     if ('clientId' in bearer)
       return { ...call, tenantId, actor: { kind: 'client', clientId: bearer.clientId, permissions } };

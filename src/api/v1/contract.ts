@@ -5,6 +5,7 @@ import type { ChallengeId, TenantId } from '../../kernel/ids.ts';
 import { type Contract, type Dress, operationsOf } from '../contract.ts';
 import * as accessContext from './access-context.ts';
 import * as applications from './applications.ts';
+import * as audit from './audit.ts';
 import * as auth from './auth.ts';
 import { type CallerDeps, createCaller, TENANT_PARAMETERS } from './caller.ts';
 import * as deliveries from './deliveries.ts';
@@ -87,6 +88,7 @@ export function createV1(deps: CallerDeps): Contract {
       roles,
       permissions,
       userRoles,
+      audit,
       webhooks,
       deliveries,
       jobs,

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type {
+  AuditId,
   ChallengeId,
   DeliveryId,
   EventId,
@@ -75,6 +76,7 @@ export const deliveryIds = idCodec<DeliveryId>('dlv');
 export const nodeIds = idCodec<NodeId>('nod');
 export const roleIds = idCodec<RoleId>('rol');
 export const permissionIds = idCodec<PermissionId>('prm');
+export const auditIds = idCodec<AuditId>('aud');
 export const webhookIds = idCodec<WebhookId>('whk');
 export const eventIds = idCodec<EventId>('evt');
 export const webhookDeliveryIds = idCodec<WebhookDeliveryId>('whd');

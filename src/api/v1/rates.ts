@@ -9,5 +9,11 @@ export const LOGIN_RATE: RateRule = { name: 'v1-login', points: 5, seconds: 60, 
 /** What a person asks about themselves: often, and cheap, so nodes count by themselves and report. */
 export const ME_RATE: RateRule = { name: 'v1-me', points: 300, seconds: 60, per: 'user', count: 'reported' };
 
+/** Pages of the audit trail, and exports of it. */
+export const AUDIT_RATE: RateRule = { name: 'v1-audit', points: 120, seconds: 60, per: 'user', count: 'reported' };
+
+/** A look at the whole trail reads all of it. */
+export const VERIFY_RATE: RateRule = { name: 'v1-audit-verify', points: 6, seconds: 60, per: 'tenant', count: 'exact' };
+
 /** What makes the house call somebody else: a person tries it now and then, a machine does not. */
 export const SENDING_RATE: RateRule = { name: 'v1-sending', points: 60, seconds: 60, per: 'user', count: 'exact' };

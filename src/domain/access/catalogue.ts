@@ -4,6 +4,7 @@ import { Failure } from '../../kernel/failure.ts';
 import { newId, type PermissionId, type TenantId } from '../../kernel/ids.ts';
 import { LIMITS } from '../../kernel/limits.ts';
 import { likePattern, type Page, type PageQuery, pageWindow } from '../../kernel/page.ts';
+import { changeOf } from '../audit/audit-note.ts';
 import type { AuditService } from '../audit/audit-service.ts';
 import {
   checkedPermission,
@@ -73,7 +74,7 @@ export function createCatalogue({ audit }: { audit: AuditService }) {
       return inTransaction(call, async (tx) => {
         const [made] = await add(tx, [{ ...values, tenantId: tx.tenantId }]);
         if (!made) throw new Failure('permission_taken', { name: values.name });
-        await audit.record(tx, 'permission.created', target(values));
+        await audit.record(tx, 'permission.created', { ...target(values), after: told(made.permission) });
         return made.permission;
       });
     },
@@ -89,7 +90,10 @@ export function createCatalogue({ audit }: { audit: AuditService }) {
         const permission = await lockOwn(tx, id);
         if (permission.description === checked) return permission;
         const changed = await store.describe(tx, id, checked);
-        await audit.record(tx, 'permission.updated', target(permission));
+        await audit.record(tx, 'permission.updated', {
+          ...target(permission),
+          ...changeOf(told(permission), told(changed)),
+        });
         return changed;
       });
     },
@@ -106,7 +110,7 @@ export function createCatalogue({ audit }: { audit: AuditService }) {
         const roles = await namesWith(tx, permission.name, LIMITS.problemsShown);
         if (roles.length > 0) throw new Failure('permission_in_use', { name: permission.name, roles });
         await store.remove(tx, id);
-        await audit.record(tx, 'permission.removed', target(permission));
+        await audit.record(tx, 'permission.removed', { ...target(permission), before: told(permission) });
       });
     },
 
@@ -136,7 +140,12 @@ export function createCatalogue({ audit }: { audit: AuditService }) {
       const made = await add(tx, permissions);
       await audit.recordAll(
         tx,
-        made.map(({ tenantId, permission }) => ({ tenantId, action: 'permission.created', ...target(permission) })),
+        made.map(({ tenantId, permission }) => ({
+          tenantId,
+          action: 'permission.created',
+          ...target(permission),
+          after: told(permission),
+        })),
       );
     },
 
@@ -163,6 +172,9 @@ export function createCatalogue({ audit }: { audit: AuditService }) {
     throw new Failure('busy', { problem: 'a permission was removed each time it was written down' });
   }
 }
+
+/** What the audit trail tells of a permission. */
+const told = ({ description }: PermissionEntry) => ({ description });
 
 async function lockOwn(tx: TenantCall, id: PermissionId): Promise<PermissionEntry> {
   if (isSystem(id)) throw new Failure('permission_system', { id });

@@ -3,6 +3,7 @@ import { inTransaction, type OperatorCall, type TenantCall } from '../../kernel/
 import { Failure } from '../../kernel/failure.ts';
 import type { NodeId, TenantId, UserId } from '../../kernel/ids.ts';
 import { LIMITS } from '../../kernel/limits.ts';
+import { changeOf } from '../audit/audit-note.ts';
 import type { AuditService } from '../audit/audit-service.ts';
 import * as store from './holder-store.ts';
 import { assertHolds, permissionsOfRoles, type Role } from './role.ts';
@@ -133,13 +134,20 @@ export function createHolders({ audit }: { audit: AuditService }) {
      *
      * @throws Failure `user_not_found`, `user_deactivated`, `role_not_found`; `privilege_escalation` when the actor does
      *   not hold all that the roles allow which they give or take; `last_admin`
+     * @param audited false: the caller's own audit record tells of it
      */
-    async setUserRoles(call: TenantCall, userId: UserId, names: readonly string[]): Promise<Role[]> {
+    async setUserRoles(
+      call: TenantCall,
+      userId: UserId,
+      names: readonly string[],
+      { audited = true } = {},
+    ): Promise<Role[]> {
       return inTransaction(call, async (tx) => {
         await lockHolder(tx, userId);
-        const { roles, ...details } = await setRoles(tx, { kind: 'user', userId }, names);
-        if (isChange(details)) await audit.record(tx, 'user.roles_changed', { target: `user:${userId}`, details });
-        return roles;
+        const change = await setRoles(tx, { kind: 'user', userId }, names);
+        if (audited && isChange(change))
+          await audit.record(tx, 'user.roles_changed', { target: `user:${userId}`, ...auditedChange(change) });
+        return change.roles;
       });
     },
 
@@ -159,10 +167,10 @@ export function createHolders({ audit }: { audit: AuditService }) {
             field: 'roles',
             problem: 'are for clients that use client_credentials',
           });
-        const { roles, ...details } = await setRoles(tx, { kind: 'client', clientId }, names);
-        if (isChange(details))
-          await audit.record(tx, 'client.roles_changed', { target: `client:${clientId}`, details });
-        return roles;
+        const change = await setRoles(tx, { kind: 'client', clientId }, names);
+        if (isChange(change))
+          await audit.record(tx, 'client.roles_changed', { target: `client:${clientId}`, ...auditedChange(change) });
+        return change.roles;
       });
     },
 
@@ -192,6 +200,13 @@ export function createHolders({ audit }: { audit: AuditService }) {
       for (const batch of batchesOf(grants, LIMITS.batchRows)) await store.grant(tx, batch);
     },
   };
+}
+
+/** What the audit trail tells of a change of roles: all of them, before and after. */
+function auditedChange({ roles, added, removed }: HolderChange) {
+  const after = namesOf(roles).sort();
+  const before = [...after.filter((name) => !added.includes(name)), ...removed].sort();
+  return changeOf({ roles: before }, { roles: after });
 }
 
 const isChange = ({ added, removed }: Pick<HolderChange, 'added' | 'removed'>) => added.length + removed.length > 0;

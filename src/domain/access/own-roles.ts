@@ -5,6 +5,7 @@ import { newId, type RoleId, type TenantId } from '../../kernel/ids.ts';
 import { LIMITS } from '../../kernel/limits.ts';
 import { likePattern, type Page, type PageQuery, pageWindow } from '../../kernel/page.ts';
 import { assertVersion, type Expected } from '../../kernel/version.ts';
+import { changeOf } from '../audit/audit-note.ts';
 import type { AuditService } from '../audit/audit-service.ts';
 import type { createCatalogue } from './catalogue.ts';
 import {
@@ -74,7 +75,8 @@ export function createOwnRoles({ audit, catalogue }: Deps) {
         if (!made) throw new Failure('role_taken', { name: checked.name });
         await audit.record(tx, 'role.created', {
           ...target(checked),
-          details: { permissions: checked.permissions, begun },
+          after: auditedRole(made.role),
+          details: { begun },
         });
         return made.role;
       });
@@ -99,7 +101,8 @@ export function createOwnRoles({ audit, catalogue }: Deps) {
         const changed = await store.update(tx, id, checked);
         await audit.record(tx, 'role.updated', {
           ...target(role),
-          details: { permissions: checked.permissions, begun },
+          ...changeOf(auditedRole(role), auditedRole(changed)),
+          details: { begun },
         });
         return changed;
       });
@@ -116,7 +119,7 @@ export function createOwnRoles({ audit, catalogue }: Deps) {
         const role = await lockOwn(tx, id, expected);
         assertHolds(tx.actor, role.permissions);
         await store.remove(tx, id);
-        await audit.record(tx, 'role.removed', target(role));
+        await audit.record(tx, 'role.removed', { ...target(role), before: auditedRole(role) });
       });
     },
 
@@ -166,12 +169,25 @@ export function createOwnRoles({ audit, catalogue }: Deps) {
       }
       await audit.recordAll(
         tx,
-        made.map(({ tenantId, role }) => ({ tenantId, action: 'role.created', ...target(role) })),
+        made.map(({ tenantId, role }) => ({
+          tenantId,
+          action: 'role.created',
+          ...target(role),
+          after: auditedRole(role),
+        })),
       );
       return made;
     },
   };
 }
+
+/** What the audit trail tells of a role. */
+const auditedRole = ({ displayName, description, category, permissions }: Role) => ({
+  displayName,
+  description,
+  category,
+  permissions,
+});
 
 async function lockOwn(tx: TenantCall, id: RoleId, expected: Expected): Promise<Role> {
   const role = (await store.lock(tx, id)) ?? notFound(id);

@@ -4,6 +4,7 @@ import { Failure } from '../../kernel/failure.ts';
 import { type ApiId, newId, type TenantId } from '../../kernel/ids.ts';
 import { LIMITS } from '../../kernel/limits.ts';
 import { stableJson } from '../../kernel/text.ts';
+import { changeOf } from '../audit/audit-note.ts';
 import type { AuditService } from '../audit/audit-service.ts';
 import { type Api, type ApiChange, type ApiDraft, type ApiValues, checkedApi } from './api.ts';
 import * as store from './api-store.ts';
@@ -17,7 +18,7 @@ export function createApiService({ audit }: { audit: AuditService }) {
       return inTransaction(call, async (tx) => {
         const [made] = await store.insert(tx, [{ ...values, tenantId: tx.tenantId, id: newId<ApiId>() }]);
         if (!made) throw new Failure('api_taken', { identifier: values.identifier });
-        await audit.record(tx, 'api.created', { target: `api:${values.identifier}` });
+        await audit.record(tx, 'api.created', { target: `api:${values.identifier}`, after: auditedApi(made.api) });
         return made.api;
       });
     },
@@ -48,7 +49,7 @@ export function createApiService({ audit }: { audit: AuditService }) {
         const changed = await store.update(tx, id, values);
         await audit.record(tx, 'api.updated', {
           target: `api:${api.identifier}`,
-          details: { changed: Object.keys(given) },
+          ...changeOf(auditedApi(api), auditedApi(changed)),
         });
         return changed;
       });
@@ -59,7 +60,7 @@ export function createApiService({ audit }: { audit: AuditService }) {
       await inTransaction(call, async (tx) => {
         const api = (await store.lock(tx, id)) ?? notFound(id);
         await store.remove(tx, id);
-        await audit.record(tx, 'api.removed', { target: `api:${api.identifier}` });
+        await audit.record(tx, 'api.removed', { target: `api:${api.identifier}`, before: auditedApi(api) });
       });
     },
 
@@ -78,11 +79,25 @@ export function createApiService({ audit }: { audit: AuditService }) {
       }
       await audit.recordAll(
         tx,
-        apis.map(({ tenantId, identifier }) => ({ tenantId, action: 'api.created', target: `api:${identifier}` })),
+        apis.map(({ tenantId, ...api }) => ({
+          tenantId,
+          action: 'api.created',
+          target: `api:${api.identifier}`,
+          after: auditedApi(api),
+        })),
       );
     },
   };
 }
+
+/** What the audit trail tells of an API. */
+const auditedApi = ({ name, scopes, accessTokenFormat, signingAlg, accessTokenSeconds }: ApiValues) => ({
+  name,
+  scopes,
+  accessTokenFormat,
+  signingAlg,
+  accessTokenSeconds,
+});
 
 export type ApiService = ReturnType<typeof createApiService>;
 

@@ -6,10 +6,20 @@ import { LIMITS } from '../../kernel/limits.ts';
 import { type Page, type PageQuery, pageWindow } from '../../kernel/page.ts';
 import { randomToken } from '../../kernel/secret.ts';
 import { plainName, stableJson } from '../../kernel/text.ts';
+
 import type { AccessService } from '../access/access-service.ts';
+import { changeOf } from '../audit/audit-note.ts';
+
 import type { AuditService } from '../audit/audit-service.ts';
 import type { TenantKeyService } from '../keys/tenant-key-service.ts';
-import { type Client, type ClientChange, type ClientDraft, type ClientValues, usesSecret } from './client.ts';
+import {
+  auditedClient,
+  type Client,
+  type ClientChange,
+  type ClientDraft,
+  type ClientValues,
+  usesSecret,
+} from './client.ts';
 import { type ClientMetadata, fieldsOf, withFields } from './client-metadata.ts';
 import { changedClient, checkedClient, checkedSecret, kindOfRegistered } from './client-rules.ts';
 import { createClientSecrets } from './client-secrets.ts';
@@ -38,15 +48,16 @@ export function createClientService({ audit, access, tenantKeys, grants, validat
     validateMetadata({ ...metadata, client_id: clientId, client_name: name });
 
   async function writeChange(tx: TenantCall, client: Client, values: ClientValues): Promise<Client> {
-    const changed = Object.keys(values).filter(
-      (key) => stableJson(values[key as keyof ClientValues]) !== stableJson(client[key as keyof Client]),
+    const isSame = Object.keys(values).every(
+      (key) => stableJson(values[key as keyof ClientValues]) === stableJson(client[key as keyof Client]),
     );
-    if (changed.length === 0) return client;
+    if (isSame) return client;
     await access.assertNothingGainedByClient(tx, client.clientId);
     await assertAccepted(values);
     if (client.status === 'active' && values.status === 'disabled') await grants.revokeOfClient(tx, client.clientId);
     const updated = await store.update(tx, values);
-    await audit.record(tx, 'client.updated', { ...target(client.clientId), details: { changed } });
+    const change = changeOf(auditedClient(client), auditedClient(updated));
+    await audit.record(tx, 'client.updated', { ...target(client.clientId), ...change });
     return updated;
   }
 
@@ -58,7 +69,11 @@ export function createClientService({ audit, access, tenantKeys, grants, validat
       // Before the status: what is revoked is read from what is still there.
       if (status === 'disabled') await grants.revokeOfClient(tx, clientId);
       const changed = await store.update(tx, { ...client, status });
-      await audit.record(tx, status === 'active' ? 'client.enabled' : 'client.disabled', target(clientId));
+      const action = status === 'active' ? 'client.enabled' : 'client.disabled';
+      await audit.record(tx, action, {
+        ...target(clientId),
+        ...changeOf(auditedClient(client), auditedClient(changed)),
+      });
       return changed;
     });
   }
@@ -90,7 +105,7 @@ export function createClientService({ audit, access, tenantKeys, grants, validat
         if (!made) throw new Failure('client_taken', { clientId: values.clientId });
         if (secret !== undefined)
           await secrets.insertSecrets(tx, [{ tenantId: tx.tenantId, clientId: values.clientId, secret }]);
-        await audit.record(tx, 'client.created', { ...target(values.clientId), details: { kind: values.kind } });
+        await audit.record(tx, 'client.created', { ...target(values.clientId), after: auditedClient(values) });
         return { client: made.client, clientSecret: secret };
       });
     },
@@ -133,10 +148,10 @@ export function createClientService({ audit, access, tenantKeys, grants, validat
     /** Removes a client with its secrets and all it was given. @throws Failure `client_not_found` */
     async remove(call: TenantCall, clientId: string): Promise<void> {
       await inTransaction(call, async (tx) => {
-        if (!(await store.lock(tx, clientId))) notFound(clientId);
+        const client = (await store.lock(tx, clientId)) ?? notFound(clientId);
         await grants.revokeOfClient(tx, clientId);
         await store.remove(tx, clientId);
-        await audit.record(tx, 'client.removed', target(clientId));
+        await audit.record(tx, 'client.removed', { ...target(clientId), before: auditedClient(client) });
       });
     },
 
@@ -154,15 +169,16 @@ export function createClientService({ audit, access, tenantKeys, grants, validat
       const values = registeredValues(clientId, client_name, metadata);
       await inTransaction(call, async (tx) => {
         const [made] = await store.insert(tx, [{ ...values, tenantId: tx.tenantId }]);
-        if (!made) {
-          const known = (await store.lock(tx, clientId)) ?? notFound(clientId);
-          if (!known.registered) throw new Failure('client_taken', { clientId });
-          // What the tenant has said of it stays said.
-          const { status, mfa, minAcr } = known;
-          await store.update(tx, { ...values, status, mfa, minAcr });
-        }
+        const known = made ? undefined : ((await store.lock(tx, clientId)) ?? notFound(clientId));
+        if (known && !known.registered) throw new Failure('client_taken', { clientId });
+        // What the tenant has said of it stays said.
+        const said = known && { status: known.status, mfa: known.mfa, minAcr: known.minAcr };
+        if (said) await store.update(tx, { ...values, ...said });
         if (typeof client_secret === 'string') await secrets.keepOnly(tx, clientId, client_secret);
-        await audit.record(tx, made ? 'client.registered' : 'client.registration_updated', target(clientId));
+        await audit.record(tx, known ? 'client.registration_updated' : 'client.registered', {
+          ...target(clientId),
+          ...changeOf(known && auditedClient(known), auditedClient({ ...values, status: 'active', ...said })),
+        });
       });
     },
 
@@ -205,7 +221,12 @@ export function createClientService({ audit, access, tenantKeys, grants, validat
       }
       await audit.recordAll(
         tx,
-        clients.map(({ tenantId, values }) => ({ tenantId, action: 'client.created', ...target(values.clientId) })),
+        clients.map(({ tenantId, values }) => ({
+          tenantId,
+          action: 'client.created',
+          ...target(values.clientId),
+          after: auditedClient(values),
+        })),
       );
     },
   };

@@ -1,5 +1,5 @@
 import type { ClientMfa } from '../factors/factor.ts';
-import type { ClientMetadata, ProtocolFields } from './client-metadata.ts';
+import { type ClientMetadata, fieldsOf, type ProtocolFields } from './client-metadata.ts';
 
 /**
  * `web` runs on a server and keeps a secret; `spa` in a browser and `native` on a device cannot; `service` is a machine
@@ -63,6 +63,22 @@ export type ClientChange = ClientFields & { kind?: ClientKind | undefined };
 
 /** One of the secrets of a client, without the secret. */
 export type ClientSecret = { id: string; createdAt: Date; expiresAt: Date | null };
+
+/** What the audit trail tells of a client; nothing that it keeps secret is among its values. */
+export const auditedClient = (client: ClientValues) => ({
+  kind: client.kind,
+  name: client.name,
+  status: client.status,
+  firstParty: client.firstParty,
+  pkceRequired: client.pkceRequired,
+  profile: client.profile,
+  legacyAssertions: client.legacyAssertions,
+  apiScopes: client.apiScopes,
+  allowedOrigins: client.allowedOrigins,
+  allowedIps: client.allowedIps,
+  rateLimitPerMinute: client.rateLimitPerMinute,
+  ...fieldsOf(client.metadata),
+});
 
 /** Whether the client proves itself by a shared secret; the core takes both ways for each such client. */
 export const usesSecret = (metadata: ClientMetadata): boolean =>

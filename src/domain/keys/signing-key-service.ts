@@ -45,7 +45,7 @@ export function createSigningKeyService({ tenantKeys, audit }: { tenantKeys: Ten
       activatedAt: status === 'active' ? tx.now : undefined,
     });
     await audit.record(tx, `signing_key.${status === 'active' ? 'activated' : 'published'}`, {
-      target: made.kid,
+      target: `signing_key:${made.kid}`,
       details: { alg },
     });
   }
@@ -107,7 +107,10 @@ export function createSigningKeyService({ tenantKeys, audit }: { tenantKeys: Ten
         )) {
           await store.retire(tx, next.alg);
           await store.activate(tx, next.kid);
-          await audit.record(tx, 'signing_key.activated', { target: next.kid, details: { alg: next.alg } });
+          await audit.record(tx, 'signing_key.activated', {
+            target: `signing_key:${next.kid}`,
+            details: { alg: next.alg },
+          });
         }
         await store.removeRetired(tx, before(tx.now, PUBLISH_AFTER_USE));
       });
@@ -117,7 +120,10 @@ export function createSigningKeyService({ tenantKeys, audit }: { tenantKeys: Ten
         await this.rotate(call);
     },
 
-    /** `advance` for every tenant where something is due; at most `limit` of them. */
+    /**
+     * `advance` for every tenant where something is due; at most `limit` of them. What fails at one tenant keeps no other
+     * from it, and is thrown at the end.
+     */
     async advanceDue(call: OperatorCall, limit = 50): Promise<number> {
       const due = {
         activeBefore: before(call.now, ROTATE_AFTER),
@@ -125,7 +131,10 @@ export function createSigningKeyService({ tenantKeys, audit }: { tenantKeys: Ten
         retiredBefore: before(call.now, PUBLISH_AFTER_USE),
       };
       const tenants = await inOperatorTransaction(call, (tx) => store.tenantsDue(tx, due, limit));
-      for (const tenantId of tenants) await this.advance({ ...call, tenantId });
+      const broken: unknown[] = [];
+      for (const tenantId of tenants)
+        await this.advance({ ...call, tenantId }).catch((error: unknown) => void broken.push(error));
+      if (broken.length > 0) throw broken[0];
       return tenants.length;
     },
 
@@ -144,7 +153,7 @@ export function createSigningKeyService({ tenantKeys, audit }: { tenantKeys: Ten
         await store.lockTenant(tx);
         if ((await store.remove(tx, kid)) === 0) throw new Failure('key_not_found', { kid });
         if (leaked.status === 'active') await addKey(tx, leaked.alg, 'active', pair);
-        await audit.record(tx, 'signing_key.withdrawn', { target: kid });
+        await audit.record(tx, 'signing_key.withdrawn', { target: `signing_key:${kid}` });
       });
     },
   };

@@ -6,6 +6,8 @@ import { LIMITS } from '../../kernel/limits.ts';
 import { deriveKey, seal, sha256, unseal } from '../../kernel/secret.ts';
 import * as store from './data-key-store.ts';
 
+export type { SealedDataKey } from './data-key-store.ts';
+
 /** What a tenant's key is for. Each has a key of its own, derived from the tenant's data key. */
 export type KeyPurpose =
   | 'seal'
@@ -23,7 +25,9 @@ export type KeyPurpose =
   | 'captcha'
   | 'sent-code'
   | 'cursor'
-  | 'idempotency';
+  | 'idempotency'
+  | 'audit'
+  | 'audit-checkpoint';
 
 const BATCH = 500;
 
@@ -44,7 +48,7 @@ export function createTenantKeyService(masterKeys: readonly Buffer[]) {
   if (!present) throw new Error('a master key is needed');
   const byId = new Map(masterKeys.map((key) => [idOf(key), key]));
   const presentId = idOf(present);
-  const cache = new LRUCache<TenantId, Buffer>({ max: LIMITS.providers });
+  const cache = new LRUCache<TenantId, Buffer>({ max: LIMITS.tenants });
   const place = (tenantId: TenantId, version: number) => `${tenantId}/tenant_data_keys/sealed/${version}`;
 
   const open = (row: store.SealedDataKey): Buffer => {
@@ -66,8 +70,11 @@ export function createTenantKeyService(masterKeys: readonly Buffer[]) {
   return {
     /** Gives a new tenant its data key, in the transaction that makes the tenant. */
     async create(tx: TenantCall): Promise<void> {
-      const sealed = seal(present, place(tx.tenantId, 1), randomBytes(32));
+      const key = randomBytes(32);
+      const sealed = seal(present, place(tx.tenantId, 1), key);
       await store.add(tx, { tenantId: tx.tenantId, version: 1, masterKeyId: presentId, sealed });
+      // What else the transaction writes needs it; were it undone, nobody has the tenant's id.
+      cache.set(tx.tenantId, key);
     },
 
     /** The tenant's key for one purpose: 32 bytes, the same on every node and for ever. */
@@ -80,6 +87,11 @@ export function createTenantKeyService(masterKeys: readonly Buffer[]) {
       const key = open(row);
       cache.set(row.tenantId, key);
       return (purpose) => deriveKey(key, purpose);
+    },
+
+    /** Keeps a data key at hand that came with another statement, so that `keyFor` needs none. */
+    remember(row: store.SealedDataKey): void {
+      if (!cache.has(row.tenantId)) cache.set(row.tenantId, open(row));
     },
 
     /**

@@ -4,6 +4,7 @@ import { Failure } from '../../kernel/failure.ts';
 import type { TenantId } from '../../kernel/ids.ts';
 import { LIMITS } from '../../kernel/limits.ts';
 import type { AuditService } from '../audit/audit-service.ts';
+import { auditedNode } from './node.ts';
 import * as store from './node-batch-store.ts';
 
 /** Nodes of several tenants at once, in the caller's transaction. Part of the node service. */
@@ -30,11 +31,11 @@ export function createNodeBatch({ audit }: { audit: AuditService }) {
       }
       await audit.recordAll(
         tx,
-        nodes.map(({ tenantId, id, type, parentId }) => ({
-          tenantId,
+        nodes.map((node) => ({
+          tenantId: node.tenantId,
           action: 'node.created',
-          target: `node:${id}`,
-          details: { type, parentId },
+          target: `node:${node.id}`,
+          after: auditedNode(node),
         })),
       );
     },

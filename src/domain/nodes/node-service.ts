@@ -5,9 +5,11 @@ import { LIMITS } from '../../kernel/limits.ts';
 import { likePattern, type Page, type PageQuery, pageWindow } from '../../kernel/page.ts';
 import { assertVersion, type Expected } from '../../kernel/version.ts';
 import type { AccessService } from '../access/access-service.ts';
+import { changeOf } from '../audit/audit-note.ts';
 import type { AuditService } from '../audit/audit-service.ts';
 import * as memberStore from './membership-store.ts';
 import {
+  auditedNode,
   checkedNode,
   keyOfName,
   mayHold,
@@ -65,7 +67,7 @@ export function createNodeService({ audit, access }: NodeServiceDeps) {
           await store.lockTree(tx, parentId === rootOf(tx.tenantId) ? 'change' : 'grow');
           await placeBelow(tx, parentId, type);
           const node = await store.insert(tx, { ...values, id: newId<NodeId>(), parentId, type });
-          await audit.record(tx, 'node.created', { ...target(node.id), details: { type, parentId } });
+          await audit.record(tx, 'node.created', { ...target(node.id), after: auditedNode(node) });
           return node;
         }),
       );
@@ -136,7 +138,7 @@ export function createNodeService({ audit, access }: NodeServiceDeps) {
           const updated = await store.update(tx, id, values);
           await audit.record(tx, changed.includes('parentId') ? 'node.moved' : 'node.updated', {
             ...target(id),
-            details: { changed, ...(changed.includes('parentId') && { from: node.parentId, to: parentId }) },
+            ...changeOf(auditedNode(node), auditedNode(updated)),
           });
           return updated;
         }),
@@ -152,7 +154,7 @@ export function createNodeService({ audit, access }: NodeServiceDeps) {
     async remove(call: TenantCall, id: NodeId, { subtree = false, expected }: NodeRemoval = {}): Promise<void> {
       await inTransaction(call, async (tx) => {
         await store.lockTree(tx, 'change');
-        await lockOwn(tx, id, { removal: true, expected });
+        const node = await lockOwn(tx, id, { removal: true, expected });
         const most = subtree ? LIMITS.nodeRemovals : 1;
         const doomed = await store.subtree(tx, id, most + 1);
         if (doomed.length > most) throw new Failure(subtree ? 'node_limit' : 'node_not_empty', { nodeId: id });
@@ -161,7 +163,8 @@ export function createNodeService({ audit, access }: NodeServiceDeps) {
         if (members > 0 && !subtree) throw new Failure('node_not_empty', { nodeId: id, members });
         await access.assertHoldsAtNodes(tx, doomed);
         await store.remove(tx, doomed);
-        await audit.record(tx, 'node.removed', { ...target(id), details: { nodes: doomed.length, members } });
+        const details = { nodes: doomed.length, members };
+        await audit.record(tx, 'node.removed', { ...target(id), before: auditedNode(node), details });
       });
     },
 

@@ -56,6 +56,23 @@ export type NodeValues = Pick<OrgNode, 'name' | 'legalName' | 'country' | 'statu
 /** Another one as soon as anything is said otherwise of the node. */
 export const versionOfNode = ({ updatedAt: _, ...node }: OrgNode): string => versionOf(node);
 
+/** What the audit trail tells of a node. */
+export const auditedNode = ({
+  type,
+  parentId,
+  name,
+  legalName,
+  country,
+  status,
+}: Omit<OrgNode, 'createdAt' | 'updatedAt'>) => ({
+  type,
+  parentId,
+  name,
+  legalName,
+  country,
+  status,
+});
+
 /** The root of a tenant's tree has the tenant's id. */
 export const rootOf = (tenantId: TenantId): NodeId => tenantId as string as NodeId;
 

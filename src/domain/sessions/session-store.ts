@@ -1,6 +1,6 @@
 import type { TenantCall } from '../../kernel/call.ts';
 import type { SessionId, UserId } from '../../kernel/ids.ts';
-import type { AuditAuthor } from '../audit/audit-service.ts';
+import type { AuditAuthor } from '../audit/audit-record.ts';
 import type { Session, SessionEnd, SessionProof } from './session.ts';
 
 type Row = {

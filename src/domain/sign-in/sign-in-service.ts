@@ -29,7 +29,7 @@ export type SignInDeps = {
   passwords: Pick<PasswordService, 'verify' | 'refreshed' | 'rehash' | 'renew'>;
   throttle: Throttle;
   devices: DeviceCookies;
-  keys: Pick<TenantKeyService, 'keyFor'>;
+  keys: Pick<TenantKeyService, 'keyFor' | 'remember'>;
   audit: Pick<AuditService, 'record' | 'recordRefusal'>;
   factors: FactorService;
   passkeys: PasskeyService;
@@ -64,7 +64,7 @@ type Opened = { call: TenantCall; account: store.Account; tenant: store.TenantOf
  * has no password, and after too many guesses. Each takes the same statements and exactly one verification.
  */
 export function createSignIn(deps: SignInDeps) {
-  const { passwords, throttle, audit, notices, platformTenant, onEnd = () => {} } = deps;
+  const { passwords, throttle, keys, audit, notices, platformTenant, onEnd = () => {} } = deps;
   const progress = createProgress({ ...deps, onEnd });
 
   async function targetOf(
@@ -74,6 +74,8 @@ export function createSignIn(deps: SignInDeps) {
     cookie: string | undefined,
   ): Promise<Target> {
     const account = found?.account;
+    // Whatever becomes of the attempt is written under it.
+    if (found) keys.remember(found.dataKey);
     return {
       account,
       tenant: found?.tenant,

@@ -2,6 +2,7 @@ import { prepared } from '../../database/pool.ts';
 import type { OperatorCall, TenantCall } from '../../kernel/call.ts';
 import type { TenantId, UserId } from '../../kernel/ids.ts';
 import type { DutyRules } from '../duties/duty.ts';
+import type { SealedDataKey } from '../keys/tenant-key-service.ts';
 import type { StoredHash } from '../passwords/hash.ts';
 import { DEFAULT_SETTINGS, type OwnSettings, type TenantSettings } from '../tenants/settings.ts';
 import type { UserStatus } from '../users/user.ts';
@@ -24,8 +25,11 @@ export type TenantOfAccount = {
   mfa: TenantSettings['mfa'];
 } & DutyRules;
 
-/** Which account a name leads to. The account is undefined where there is none, or where the tenant is not active. */
-export type Found = { tenant: TenantOfAccount; account: Account | undefined };
+/**
+ * Which account a name leads to, and the key of its tenant. The account is undefined where there is none, or where the
+ * tenant is not active.
+ */
+export type Found = { tenant: TenantOfAccount; account: Account | undefined; dataKey: SealedDataKey };
 
 /** What a person may type to say who they are, in its canonical form. */
 export type Identifier = { email: string } | { username: string } | { neither: string };
@@ -43,10 +47,11 @@ type Row = {
   pepper_id: string | null;
   normal_form: 'NFC' | null;
   must_change: boolean;
+  data_key: { version: number; masterKeyId: string; sealed: string };
 };
 
 const COLUMNS = `tenant_id, slug, tenant_name, tenant_active, settings, user_id, status, last_sign_in_at,
-  hash, pepper_id, normal_form, must_change`;
+  hash, pepper_id, normal_form, must_change, data_key`;
 const BY_NAME = { name: 'sign-in-account', text: `select ${COLUMNS} from sign_in_account($1, $2, $3)` };
 const BY_ID = { name: 'sign-in-account-by-id', text: `select ${COLUMNS} from sign_in_account_by_id($1, $2)` };
 const CANDIDATES = { name: 'sign-in-candidates', text: `select ${COLUMNS} from sign_in_candidates($1, $2)` };
@@ -58,12 +63,15 @@ function toFound(row: Row): Found {
   const signIn = { ...DEFAULT_SETTINGS.signIn, ...row.settings.signIn } as TenantSettings['signIn'];
   const terms = { ...DEFAULT_SETTINGS.terms, ...row.settings.terms } as TenantSettings['terms'];
   const tenant = { id: row.tenant_id, slug: row.slug, name: row.tenant_name, lockout, mfa, signIn, terms };
-  if (row.user_id === null || !row.tenant_active) return { tenant, account: undefined };
+  const { version, masterKeyId, sealed } = row.data_key;
+  const dataKey = { tenantId: row.tenant_id, version, masterKeyId, sealed: Buffer.from(sealed, 'hex') };
+  if (row.user_id === null || !row.tenant_active) return { tenant, account: undefined, dataKey };
   const password =
     row.hash === null
       ? undefined
       : { hash: row.hash, pepperId: row.pepper_id, normalForm: row.normal_form, mustChange: row.must_change };
-  return { tenant, account: { userId: row.user_id, status: row.status, lastSignInAt: row.last_sign_in_at, password } };
+  const account = { userId: row.user_id, status: row.status, lastSignInAt: row.last_sign_in_at, password };
+  return { tenant, account, dataKey };
 }
 
 /** One statement, whatever is asked for. Undefined when the tenant itself does not exist. */

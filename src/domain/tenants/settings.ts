@@ -32,7 +32,7 @@ const YEAR = 366 * 86_400;
 const MAIL_PORTS = [25, 465, 587];
 
 /** Every setting there is, in the order in which they are written. A setting without a rule does not compile. */
-const RULES: Record<Leaf<TenantSettings>, Rule> = {
+const RULES: Readonly<Record<Leaf<TenantSettings>, Rule>> = {
   locale: text(canonicalLocale),
   timezone: text(canonicalTimezone),
   'branding.displayName': text((value) => plainName(value, LIMITS.nameChars)),
@@ -98,6 +98,7 @@ const RULES: Record<Leaf<TenantSettings>, Rule> = {
     text((value) => (/^[1-9]\d{0,2}$/.test(value) ? value : undefined)),
     LIMITS.callingCodes,
   ),
+  'audit.retentionDays': whole(30, LIMITS.auditRetentionDays),
   'claims.conformIdTokenClaims': flag,
 };
 

@@ -5,6 +5,7 @@ import { LIMITS } from '../../kernel/limits.ts';
 import { likePattern, type Page, type PageQuery, pageWindow } from '../../kernel/page.ts';
 import { stableJson } from '../../kernel/text.ts';
 import type { AccessService } from '../access/access-service.ts';
+import { changeOf } from '../audit/audit-note.ts';
 import type { AuditService } from '../audit/audit-service.ts';
 import type { TenantKeyService } from '../keys/tenant-key-service.ts';
 
@@ -14,6 +15,7 @@ import { changeSettings, type SettingsChange } from './settings.ts';
 import {
   assertSuspendable,
   assertTypeChange,
+  auditedTenant,
   checkedCountry,
   checkedDomain,
   checkedName,
@@ -47,7 +49,12 @@ export function createTenantService({ audit, access, tenantKeys }: TenantService
     await access.createSystemRoles(tx, tenants);
     await audit.recordAll(
       tx,
-      tenants.map(({ id, slug }) => ({ tenantId: id, action: 'tenant.created', target: `tenant:${slug}` })),
+      tenants.map((tenant) => ({
+        tenantId: tenant.id,
+        action: 'tenant.created',
+        target: `tenant:${tenant.slug}`,
+        after: auditedTenant(tenant),
+      })),
     );
     return tenants;
   }
@@ -65,10 +72,8 @@ export function createTenantService({ audit, access, tenantKeys }: TenantService
       );
       if (values.length === 0) return tenant;
       const changed = await store.update(tx, Object.fromEntries(values));
-      await audit.record(tx, action, {
-        target: `tenant:${tenant.slug}`,
-        details: { changed: values.map(([key]) => key) },
-      });
+      const note = changeOf(auditedTenant(tenant), auditedTenant(changed));
+      await audit.record(tx, action, { target: `tenant:${tenant.slug}`, ...note });
       return changed;
     });
   }

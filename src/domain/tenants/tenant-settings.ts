@@ -121,6 +121,10 @@ export type TenantSettings = {
     /** Calling codes that are sent to, `44`; empty: all. */
     callingCodes: readonly string[];
   };
+  audit: {
+    /** How long the audit trail is kept; it goes by whole months, so up to a month more. */
+    retentionDays: number;
+  };
   claims: {
     /** Claims of `profile`, `email`, … only where OIDC Core §5.4 has them: userinfo, not the ID token. */
     conformIdTokenClaims: boolean;
@@ -160,5 +164,6 @@ export const DEFAULT_SETTINGS: TenantSettings = {
   profile: { ownUsername: false },
   smtp: {},
   sms: { perHour: 1_000, callingCodes: [] },
+  audit: { retentionDays: 400 },
   claims: { conformIdTokenClaims: true },
 };

@@ -4,7 +4,9 @@ import { Failure } from '../../kernel/failure.ts';
 import type { TenantId } from '../../kernel/ids.ts';
 import { LIMITS } from '../../kernel/limits.ts';
 import { plainName } from '../../kernel/text.ts';
-import { changeSettings, type OwnSettings, type SettingsChange, type TenantSettings } from './settings.ts';
+import { leavesOf } from '../audit/audit-note.ts';
+import type { OwnSettings, SettingsChange, TenantSettings } from './settings.ts';
+import { changeSettings } from './settings.ts';
 
 export type TenantType = 'platform' | 'customer' | 'partner' | 'internal';
 export type TenantStatus = 'active' | 'suspended' | 'deleted';
@@ -25,6 +27,15 @@ export type Tenant = {
   createdAt: Date;
   updatedAt: Date;
 };
+
+/** What the audit trail tells of a tenant: its settings one by one, but for the secret ones. */
+export const auditedTenant = ({ name, type, country, status, ownSettings }: Tenant) => ({
+  name,
+  type,
+  country,
+  status,
+  ...leavesOf(ownSettings),
+});
 
 /** A host that a tenant claims. The issuer moves there once it is verified; one tenant can verify a domain. */
 export type TenantDomain = { domain: string; verifiedAt: Date | null };

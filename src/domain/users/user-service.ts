@@ -7,12 +7,14 @@ import { LIMITS } from '../../kernel/limits.ts';
 import { likePattern, type Page, type PageQuery, pageWindow } from '../../kernel/page.ts';
 import { assertVersion, type Expected } from '../../kernel/version.ts';
 import type { AccessService } from '../access/access-service.ts';
+import { changeOf } from '../audit/audit-note.ts';
 import type { AuditService } from '../audit/audit-service.ts';
 import type { LetterService } from '../mail/letter-service.ts';
 import type { PasswordService } from '../passwords/password-service.ts';
 import type { SessionService } from '../sessions/session-service.ts';
 import {
   assertChangeable,
+  auditedUser,
   checkedEmail,
   checkedProfile,
   checkedUser,
@@ -73,7 +75,7 @@ export function createUserService({ audit, access, sessions, passwords, letters 
         );
         if (keys.length === 0) return user;
         const changed = await store.update(tx, id, values);
-        await audit.record(tx, action, { ...target(id), details: { changed: keys } });
+        await audit.record(tx, action, { ...target(id), ...changeOf(auditedUser(user), auditedUser(changed)) });
         return changed;
       }),
     );
@@ -88,7 +90,7 @@ export function createUserService({ audit, access, sessions, passwords, letters 
       if (user.status === 'active') await access.assertAdminRemains(tx, id);
       await sessions.endAll(tx, id, `user_${status}`);
       const barred = await store.update(tx, id, { status });
-      await audit.record(tx, `user.${status}`, target(id));
+      await audit.record(tx, `user.${status}`, { ...target(id), ...changeOf(auditedUser(user), auditedUser(barred)) });
       return barred;
     });
   }
@@ -108,9 +110,12 @@ export function createUserService({ audit, access, sessions, passwords, letters 
         inTransaction(call, async (tx) => {
           const [made] = await store.insert(tx, [{ ...values, tenantId: tx.tenantId, id }]);
           const { user } = made!;
-          await audit.record(tx, 'user.created', target(user.id));
           if (password !== undefined) await passwords.set(tx, user.id, password, { mustChange: mustChangePassword });
-          if (roles && roles.length > 0) await access.setUserRoles(tx, user.id, roles);
+          if (roles && roles.length > 0) await access.setUserRoles(tx, user.id, roles, { audited: false });
+          await audit.record(tx, 'user.created', {
+            ...target(user.id),
+            after: { ...auditedUser(user), roles: roles ?? [] },
+          });
           return user;
         }),
       );
@@ -249,11 +254,18 @@ export function createUserService({ audit, access, sessions, passwords, letters 
       tx: OperatorCall,
       users: readonly (UserValues & { tenantId: TenantId; id: UserId })[],
     ): Promise<void> {
-      for (const batch of batchesOf(users, LIMITS.batchRows)) await orTaken(() => store.insert(tx, batch));
-      await audit.recordAll(
-        tx,
-        users.map(({ tenantId, id }) => ({ tenantId, action: 'user.created', ...target(id) })),
-      );
+      for (const batch of batchesOf(users, LIMITS.batchRows)) {
+        const made = await orTaken(() => store.insert(tx, batch));
+        await audit.recordAll(
+          tx,
+          made.map(({ tenantId, user }) => ({
+            tenantId,
+            action: 'user.created',
+            ...target(user.id),
+            after: auditedUser(user),
+          })),
+        );
+      }
     },
   };
 }

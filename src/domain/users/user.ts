@@ -66,10 +66,24 @@ export function assertChangeable(user: User): void {
   if (user.status === 'deactivated') throw new Failure('user_deactivated', { userId: user.id });
 }
 
-/** The version of a user: all of them but when they were here last, which is no change of theirs. */
-export function versionOfUser({ lastSignInAt: _, ...user }: User): string {
+/** The version of a user: all of them but when they changed, and when they were here last, which is no change. */
+export function versionOfUser({ lastSignInAt: _, updatedAt: _at, ...user }: User): string {
   return versionOf(user);
 }
+
+/** What the audit trail tells of a user. */
+export const auditedUser = (user: User) => ({
+  email: user.email,
+  emailVerified: user.emailVerified,
+  username: user.username,
+  phone: user.phone,
+  phoneVerified: user.phoneVerified,
+  firstName: user.firstName,
+  lastName: user.lastName,
+  locale: user.locale,
+  timezone: user.timezone,
+  status: user.status,
+});
 
 /** What somebody typed as who they are; undefined when no user can be found under it. */
 export function identifierOf(raw: string): Identifier | undefined {

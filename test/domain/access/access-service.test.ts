@@ -19,7 +19,7 @@ describe('the roles of a user', () => {
     expect((await access.accessOf(call, ann)).permissions).to.deep.equal(
       [...SYSTEM_ROLES.USER_ADMIN.permissions, 'ward.beds:read'].sort(),
     );
-    expect((await auditOf(call)).filter((action) => action === 'user.roles_changed')).to.have.lengthOf(2);
+    expect((await auditOf(call)).filter((action) => action === 'user.roles_changed')).to.have.lengthOf(1);
   });
 
   it('are roles and users of this tenant', async () => {

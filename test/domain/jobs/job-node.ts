@@ -15,7 +15,7 @@ const keys = createTenantKeyService([Buffer.from(masterKey, 'base64url')]);
 const say = (text: string) => process.stdout.write(`${text}\n`);
 
 const jobs = createJobService({
-  audit: createAuditService(),
+  audit: createAuditService({ keys }),
   files: createJobFileService({ keys }),
   kinds: () => ({
     [kind]: {

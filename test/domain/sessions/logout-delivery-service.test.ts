@@ -1,17 +1,19 @@
 import { expect } from 'chai';
-import { createAuditService } from '../../../src/domain/audit/audit-service.ts';
-import { createLogoutDeliveries } from '../../../src/domain/sessions/logout-delivery-service.ts';
+import { createLogoutDeliveries, type LogoutDeliveries } from '../../../src/domain/sessions/logout-delivery-service.ts';
 import { inTransaction, type TenantCall } from '../../../src/kernel/call.ts';
 import { newId } from '../../../src/kernel/ids.ts';
 import { LIMITS } from '../../../src/kernel/limits.ts';
 import { expectFailure } from '../../support/expect.ts';
-import { aTenant, auditOf } from '../../support/rooms.ts';
+import { aTenant, auditOf, rooms } from '../../support/rooms.ts';
 import { aDelivery } from '../../support/sessions.ts';
 
 const LEASE = LIMITS.outboxLeaseMs / 1000;
 
 describe('logout deliveries', () => {
-  const deliveries = createLogoutDeliveries({ audit: createAuditService() });
+  let deliveries: LogoutDeliveries;
+  before(() => {
+    deliveries = createLogoutDeliveries({ audit: rooms().audit });
+  });
   const rowOf = (call: TenantCall, id: string) =>
     inTransaction(call, ({ db }) =>
       db('outbox')

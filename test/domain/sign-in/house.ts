@@ -34,14 +34,27 @@ export const NOON = new Date('2026-01-01T12:00:00Z');
 export const PASSWORD = 'correct horse battery';
 export const COST = { memoryKib: 8_192, passes: 1 };
 
-const keys = createTenantKeyService([randomBytes(32)]);
+const MASTER_KEYS = [randomBytes(32)];
+const knownKeys = createTenantKeyService(MASTER_KEYS);
 const common = createCommonPasswords();
 
-/** The rooms of sign-in, joined as a node joins them. `runs` tells which hashes were computed. */
-export function aHouse({ hasher = {}, fetchText }: { hasher?: Partial<HasherSettings>; fetchText?: FetchText } = {}) {
+/**
+ * The rooms of sign-in, joined as a node joins them. `runs` tells which hashes were computed; a `fresh` node has met no
+ * tenant yet.
+ */
+export function aHouse({
+  hasher = {},
+  fetchText,
+  fresh = false,
+}: {
+  hasher?: Partial<HasherSettings>;
+  fetchText?: FetchText;
+  fresh?: boolean;
+} = {}) {
+  const keys = fresh ? createTenantKeyService(MASTER_KEYS) : knownKeys;
   const runs: HashRun[] = [];
   const platform = newId<TenantId>();
-  const audit = createAuditService();
+  const audit = createAuditService({ keys });
   const devices = createDeviceCookies({ keys });
   const throttle = createThrottle({ counters: counters(), devices });
   const passwords = createPasswordService({
@@ -78,21 +91,8 @@ export function aHouse({ hasher = {}, fetchText }: { hasher?: Partial<HasherSett
   const verification = createVerificationService({ ...byLetter, letters, users });
   const seenDevices = createSeenDevices({ letters });
   const signIn = createSignIn({
-    ...{
-      factors,
-      passkeys,
-      challenges,
-      passwords,
-      throttle,
-      devices,
-      keys,
-      audit,
-      seenDevices,
-      notices,
-      platformTenant,
-      duties,
-      verification,
-    },
+    ...{ factors, passkeys, challenges, passwords, throttle, devices, keys, audit },
+    ...{ seenDevices, notices, platformTenant, duties, verification },
   });
   return {
     ...{ runs, audit, devices, throttle, passwords, factors, passkeys, challenges, signIn, platformTenant },
@@ -123,7 +123,7 @@ export async function aTenant({
   const tenant = { id, slug: `t-${id}`, name, type: 'customer', status, settings: JSON.stringify(settings) };
   await inOperatorTransaction(call, async (tx) => {
     await tx.db('tenants').insert({ ...tenant, created_at: NOON, updated_at: NOON });
-    await keys.create({ ...tx, tenantId: id });
+    await knownKeys.create({ ...tx, tenantId: id });
   });
   return { ...call, tenantId: id };
 }
