@@ -38,6 +38,7 @@ import type { Tokens } from './sign-in/tokens.ts';
 import { createTextMessageService } from './sms/text-message-service.ts';
 import type { TenantDirectory } from './tenants/tenant-directory.ts';
 import { createTenantService } from './tenants/tenant-service.ts';
+import { createUserAdministration } from './users/user-administration.ts';
 import { createUserService } from './users/user-service.ts';
 import type { SendToReceiver } from './webhooks/delivery.ts';
 import { createDeliveryService, type DeliveryServiceDeps } from './webhooks/delivery-service.ts';
@@ -115,7 +116,17 @@ export function createServices(deps: ServiceDeps) {
     onEnd: onSignIn,
   });
   const ways = { signIn, rememberedDevices: createRememberedDeviceService({ devices, audit }) };
-  const people = { access, tenants, sessions, passwords, users, apis, clients, letters };
+  const { recovery } = byLetter;
+  const userAdministration = createUserAdministration({
+    users,
+    access,
+    tenants,
+    passwords,
+    recovery,
+    factors,
+    letters,
+  });
+  const people = { access, tenants, sessions, passwords, users, userAdministration, apis, clients, letters };
   const grants = createGrantService({ audit });
   const idempotency = createIdempotencyService({ keys: tenantKeys, platformTenant });
   const ends = { sessionSweep: createSessionSweep({ audit }), logoutDeliveries: createLogoutDeliveries({ audit }) };

@@ -94,6 +94,7 @@ export const LIMITS = {
   codeSendsOfNetwork: 60,
   // Letters and recovery
   recoverySeconds: 1_800,
+  invitationSeconds: 7 * 86_400,
   verifyEmailSeconds: 86_400,
   changeEmailSeconds: 3_600,
   emailCodeTries: 5,

@@ -31,6 +31,7 @@ export const LETTER_PROOFS: Record<string, Proof> = {
   recoveriesOfEmail: sizes('domain/recovery/recovery-throttle.ts'),
   recoveryAccounts: sizes('domain/recovery/recovery-service.ts'),
   recoverySeconds: sizes('domain/recovery/email-token.ts'),
+  invitationSeconds: sizes('domain/recovery/recovery-service.ts'),
   recoveryTriesOfAddress: sizes('domain/recovery/recovery-throttle.ts'),
   recoveryWindowSeconds: sizes('domain/recovery/recovery-throttle.ts'),
   smtpPasswordChars: sizes('domain/tenants/smtp-password.ts'),

@@ -28,6 +28,7 @@ import * as rememberedBrowsers from './remembered-browsers.ts';
 import * as roles from './roles.ts';
 import * as sessions from './sessions.ts';
 import * as userRoles from './user-roles.ts';
+import * as users from './users.ts';
 import * as webhooks from './webhooks.ts';
 
 /** Identity Service, `/api/v1` and `/internal/identity`. */
@@ -87,6 +88,7 @@ export function createV1(deps: CallerDeps): Contract {
       members,
       roles,
       permissions,
+      users,
       userRoles,
       audit,
       webhooks,

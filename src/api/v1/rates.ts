@@ -14,6 +14,14 @@ export const AUDIT_RATE: RateRule = { name: 'v1-audit', points: 120, seconds: 60
 
 /** A look at the whole trail reads all of it. */
 export const VERIFY_RATE: RateRule = { name: 'v1-audit-verify', points: 6, seconds: 60, per: 'tenant', count: 'exact' };
+/** New users of one tenant, whoever makes them. Many at once are imported. */
+export const CREATE_USER_RATE: RateRule = {
+  name: 'v1-create-user',
+  points: 60,
+  seconds: 60,
+  per: 'tenant',
+  count: 'exact',
+};
 
 /** What makes the house call somebody else: a person tries it now and then, a machine does not. */
 export const SENDING_RATE: RateRule = { name: 'v1-sending', points: 60, seconds: 60, per: 'user', count: 'exact' };

@@ -4,6 +4,8 @@ import type { TenantId } from '../../kernel/ids.ts';
 import { time } from './fields.ts';
 import { tenantIds, userIds } from './ids.ts';
 
+export const userStatus = z.enum(['pending', 'active', 'suspended', 'deactivated']);
+
 /** A person, as every operation of this contract shows them. */
 export const userBody = z.object({
   id: userIds.text,
@@ -17,7 +19,7 @@ export const userBody = z.object({
   lastName: z.string().nullable(),
   locale: z.string().nullable(),
   timezone: z.string().nullable(),
-  status: z.enum(['pending', 'active', 'suspended', 'deactivated']),
+  status: userStatus,
   createdAt: time,
   updatedAt: time,
   lastSignInAt: time.nullable(),

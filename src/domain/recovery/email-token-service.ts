@@ -34,16 +34,22 @@ export function createEmailTokenService({ keys }: { keys: Pick<TenantKeyService,
     /**
      * Makes a token in the caller's transaction, for the letter that is queued in it.
      *
+     * @param seconds how long it is good for; as long as the purpose says unless told
      * @returns undefined when this token was made before
      */
-    async mint<P extends EmailPurpose>(tx: TenantCall, purpose: P, about: About<P>): Promise<MintedToken | undefined> {
+    async mint<P extends EmailPurpose>(
+      tx: TenantCall,
+      purpose: P,
+      about: About<P>,
+      seconds: number = LIFE[purpose],
+    ): Promise<MintedToken | undefined> {
       const { id = newId<EmailTokenId>(), holder = null, ...facts } = about;
       const [token, code] = [randomToken(), newCode()];
-      const expiresAt = new Date(tx.now.getTime() + LIFE[purpose] * 1000);
+      const expiresAt = new Date(tx.now.getTime() + seconds * 1000);
       const key = await keys.keyFor(tx, 'email-code');
       const proofs = { hash: sha256(token), code: codeHash(key, id, code) };
       const isNew = await store.add(tx, { ...NOTHING, ...facts, ...proofs, id, purpose, holder, expiresAt });
-      return isNew ? { token, code, minutes: LIFE[purpose] / 60, expiresAt } : undefined;
+      return isNew ? { token, code, minutes: seconds / 60, expiresAt } : undefined;
     },
 
     /** The tenant in which a link's token was made, for a caller who names none. */

@@ -54,7 +54,7 @@ const IS_FREE = `not exists (select from users o where o.tenant_id = t.tenant_id
 const ALIVE = `t.expires_at > :now
   and (t.purpose = 'register' or exists (select from users u where u.tenant_id = t.tenant_id and u.id = t.user_id
     and u.email = coalesce(t.replaces, t.email)
-    and (u.status = 'active' or (t.purpose = 'verify-email' and u.status = 'pending'))))
+    and (u.status = 'active' or (t.purpose in ('verify-email', 'password-reset') and u.status = 'pending'))))
   and (t.email_canonical is null or ${IS_FREE})
   and (t.purpose <> 'password-reset' or not exists (select from passwords p
     where p.tenant_id = t.tenant_id and p.user_id = t.user_id and p.changed_at > t.created_at))

@@ -13,7 +13,7 @@ import type { SessionService } from '../sessions/session-service.ts';
 import type { DeviceCookies } from '../sign-in/device-cookie.ts';
 import { nameOf, readIdentifier } from '../sign-in/identifier.ts';
 import type { Throttle } from '../sign-in/throttle.ts';
-import { assertChangeable } from '../users/user.ts';
+import { assertChangeable, type User } from '../users/user.ts';
 import type { UserService } from '../users/user-service.ts';
 import { type EmailToken, holderHash } from './email-token.ts';
 import type { EmailTokenService, MintedToken } from './email-token-service.ts';
@@ -24,7 +24,7 @@ export type RecoveryDeps = {
   tokens: EmailTokenService;
   letters: LetterService;
   passwords: Pick<PasswordService, 'prepare' | 'set' | 'demandChange'>;
-  users: Pick<UserService, 'get' | 'setVerified'>;
+  users: Pick<UserService, 'get' | 'setVerified' | 'reactivate'>;
   sessions: Pick<SessionService, 'endAll'>;
   /** The counters of sign-in: whoever has proven to own the account may try again at once. */
   signInThrottle: Pick<Throttle, 'forgive'>;
@@ -102,6 +102,15 @@ export function createRecoveryService(deps: RecoveryDeps) {
     await letters.toUser(tx, userId, 'password-reset', values, { ...options, until: expiresAt.toISOString() });
   }
 
+  /** A letter with which somebody sets their first password, and by that may sign in. */
+  async function invite(tx: TenantCall, { id: userId, email }: Pick<User, 'id' | 'email'>): Promise<void> {
+    const made = await tokens.mint(tx, 'password-reset', { userId, email }, LIMITS.invitationSeconds);
+    const link = { path: '/recovery/confirm', query: { token: made!.token } } as const;
+    const until = made!.expiresAt.toISOString();
+    await audit.record(tx, 'user.invited', { target: `user:${userId}` });
+    await letters.toUser(tx, userId, 'invite', { organisation: await store.tenantName(tx), link, until }, { until });
+  }
+
   /** Uses the token up and sets the password, both or neither. Who reads the letters of an address has proven it, too. */
   async function finish(call: TenantCall, token: EmailToken, password: string, browser: Browser): Promise<Recovered> {
     const { id, userId } = token;
@@ -111,7 +120,8 @@ export function createRecoveryService(deps: RecoveryDeps) {
       await store.lockUser(tx, userId);
       if (!(await tokens.consume(tx, 'password-reset', id))) throw new Failure('token_invalid');
       await passwords.set(tx, userId, ready);
-      await users.setVerified(tx, userId, { email: true });
+      const { status } = await users.setVerified(tx, userId, { email: true });
+      if (status === 'pending') await users.reactivate(tx, userId);
       await sessions.endAll(tx, userId, 'password_changed');
       await tokens.forget(tx, 'password-reset', userId);
       await audit.record(tx, 'password.reset', { target: `user:${userId}` });
@@ -137,6 +147,9 @@ export function createRecoveryService(deps: RecoveryDeps) {
   }
 
   return {
+    /** Invites a pending user, in the caller's transaction: the link of the letter sets the password. */
+    invite,
+
     /**
      * Takes a wish for a letter. The answer and the work are the same for everybody; one row is written.
      *
@@ -180,7 +193,7 @@ export function createRecoveryService(deps: RecoveryDeps) {
 
     /**
      * Writes to a user on an administrator's word, who starts it and neither sees the link nor chooses the password. A
-     * second call is a second letter; the first stays good.
+     * second call is a second letter; the first stays good. Who was invited and has not come yet is invited again.
      *
      * @throws Failure `user_not_found`, `user_deactivated`; `user_suspended` for one who could not use the link
      */
@@ -188,6 +201,7 @@ export function createRecoveryService(deps: RecoveryDeps) {
       await inTransaction(call, async (tx) => {
         const user = await users.get(tx, userId);
         assertChangeable(user);
+        if (user.status === 'pending') return invite(tx, user);
         if (user.status !== 'active') throw new Failure('user_suspended', { userId });
         const made = await tokens.mint(tx, 'password-reset', { userId, email: user.email });
         await audit.record(tx, 'recovery.sent', { target: `user:${userId}` });

@@ -49,3 +49,9 @@ export async function findOwnersAnywhere({ db }: OperatorCall, email: string | n
   const { rows } = await db.raw<{ rows: Row[] }>(`select ${COLUMNS} from sign_in_candidates(?, ?)`, [email, most]);
   return toOwners(rows);
 }
+
+/** How the tenant is called. */
+export async function tenantName({ db, tenantId }: TenantCall): Promise<string> {
+  const [name] = await db('tenants').where({ id: tenantId }).pluck('name');
+  return name;
+}

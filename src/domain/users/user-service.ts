@@ -10,8 +10,9 @@ import type { AccessService } from '../access/access-service.ts';
 import { changeOf } from '../audit/audit-note.ts';
 import type { AuditService } from '../audit/audit-service.ts';
 import type { LetterService } from '../mail/letter-service.ts';
-import type { PasswordService } from '../passwords/password-service.ts';
+import type { PasswordService, ReadyPassword } from '../passwords/password-service.ts';
 import type { SessionService } from '../sessions/session-service.ts';
+import { orTaken } from './taken.ts';
 import {
   assertChangeable,
   auditedUser,
@@ -40,7 +41,8 @@ export type UserServiceDeps = {
 export type FullUserDraft = UserDraft & {
   /** Where it was told to somebody before. */
   id?: UserId | undefined;
-  password?: string | undefined;
+  /** Plain, or what `passwords.prepareNew` gave for the id. */
+  password?: string | ReadyPassword | undefined;
   /** Whether the password is good for one sign-in only. */
   mustChangePassword?: boolean | undefined;
   roles?: readonly string[] | undefined;
@@ -49,6 +51,8 @@ export type FullUserDraft = UserDraft & {
 export type UserQuery = PageQuery & {
   status?: UserStatus | undefined;
   search?: string | undefined;
+  /** Where they sign in; undefined: wherever. */
+  backend?: 'local' | 'oidc' | 'saml' | 'ldap' | 'scim' | undefined;
   sort?: string | undefined;
 };
 
@@ -82,7 +86,12 @@ export function createUserService({ audit, access, sessions, passwords, letters 
   }
 
   /** Ends the sessions before the status changes: back-channel logouts are read from what is still there. */
-  async function bar(call: TenantCall, id: UserId, status: 'suspended' | 'deactivated'): Promise<User> {
+  async function bar(
+    call: TenantCall,
+    id: UserId,
+    status: 'suspended' | 'deactivated',
+    details?: { reason: string },
+  ): Promise<User> {
     return inTransaction(call, async (tx) => {
       const user = (await store.lock(tx, id)) ?? notFound(id);
       if (user.status === status) return user;
@@ -90,7 +99,8 @@ export function createUserService({ audit, access, sessions, passwords, letters 
       if (user.status === 'active') await access.assertAdminRemains(tx, id);
       await sessions.endAll(tx, id, `user_${status}`);
       const barred = await store.update(tx, id, { status });
-      await audit.record(tx, `user.${status}`, { ...target(id), ...changeOf(auditedUser(user), auditedUser(barred)) });
+      const change = changeOf(auditedUser(user), auditedUser(barred));
+      await audit.record(tx, `user.${status}`, { ...target(id), ...change, ...(details && { details }) });
       return barred;
     });
   }
@@ -126,6 +136,9 @@ export function createUserService({ audit, access, sessions, passwords, letters 
       return (await inTransaction(call, (tx) => store.find(tx, id))) ?? notFound(id);
     },
 
+    /** A user, whose row is held until the caller's transaction ends. @throws Failure `user_not_found` */
+    hold: async (tx: TenantCall, id: UserId): Promise<User> => (await store.lock(tx, id)) ?? notFound(id),
+
     /** Those that exist of the named users, in the caller's transaction. */
     findMany: (tx: TenantCall, ids: readonly UserId[]): Promise<User[]> => store.findMany(tx, ids),
 
@@ -151,11 +164,13 @@ export function createUserService({ audit, access, sessions, passwords, letters 
      */
     async list(
       call: TenantCall,
-      { status, search, sort = '-createdAt', ...query }: UserQuery = {},
+      { status, search, backend = 'local', sort = '-createdAt', ...query }: UserQuery = {},
     ): Promise<Page<User>> {
       if (!store.isUserOrder(sort)) throw new Failure('invalid_input', { field: 'sort' });
       const window = pageWindow(query);
       const filter = { status, like: search === undefined ? undefined : likePattern(search) };
+      // Nobody comes from elsewhere yet.
+      if (backend !== 'local') return { items: [], total: 0, page: window.page, pageSize: window.limit };
       const { items, total } = await inTransaction(call, (tx) => store.list(tx, filter, sort, window));
       return { items, total, page: window.page, pageSize: window.limit };
     },
@@ -203,9 +218,11 @@ export function createUserService({ audit, access, sessions, passwords, letters 
     /**
      * Bars a user from signing in and ends every session of theirs at once. Suspending twice is one suspension.
      *
+     * @param reason what the audit trail says why
      * @throws Failure `user_not_found`, `user_deactivated`, `last_admin`
      */
-    suspend: (call: TenantCall, id: UserId): Promise<User> => bar(call, id, 'suspended'),
+    suspend: (call: TenantCall, id: UserId, reason?: string): Promise<User> =>
+      bar(call, id, 'suspended', reason === undefined ? undefined : { reason }),
 
     /** Removes a user for good; the row stays for the audit trail. @throws Failure `user_not_found`, `last_admin` */
     deactivate: (call: TenantCall, id: UserId): Promise<User> => bar(call, id, 'deactivated'),
@@ -274,19 +291,4 @@ export type UserService = ReturnType<typeof createUserService>;
 
 function notFound(userId: UserId): never {
   throw new Failure('user_not_found', { userId });
-}
-
-const TAKEN: Record<string, 'email_taken' | 'username_taken' | 'conflict'> = {
-  users_email: 'email_taken',
-  users_username: 'username_taken',
-  users_pkey: 'conflict',
-};
-
-async function orTaken<T>(work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    const code = TAKEN[(error as { constraint?: string }).constraint ?? ''];
-    throw code ? new Failure(code, { constraint: (error as { constraint?: string }).constraint }) : error;
-  }
 }
