@@ -1,5 +1,6 @@
 import { ADMINISTRATION_WRITES } from './writes/administration.ts';
 import { FACTOR_WRITES } from './writes/factors.ts';
+import { MACHINE_WRITES } from './writes/machines.ts';
 import { OWN_WRITES } from './writes/own.ts';
 import { SIGN_IN_WRITES } from './writes/sign-in.ts';
 import { USER_WRITES } from './writes/users.ts';
@@ -10,5 +11,12 @@ import type { Maker } from './writes/write.ts';
  * `test/api/every-write.test.ts`, and so does one that leaves other lines in the audit trail.
  */
 export const WRITES: Record<string, Record<string, Maker>> = {
-  v1: { ...SIGN_IN_WRITES, ...FACTOR_WRITES, ...OWN_WRITES, ...ADMINISTRATION_WRITES, ...USER_WRITES },
+  v1: {
+    ...SIGN_IN_WRITES,
+    ...FACTOR_WRITES,
+    ...OWN_WRITES,
+    ...ADMINISTRATION_WRITES,
+    ...USER_WRITES,
+    ...MACHINE_WRITES,
+  },
 };

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { METADATA_NAMES } from '../../domain/clients/client-metadata.ts';
 import { FACTOR_KINDS } from '../../domain/tenants/settings.ts';
 import { FAILURES, type FailureCode } from '../../kernel/failure.ts';
 import type { ChallengeId, TenantId } from '../../kernel/ids.ts';
@@ -8,6 +9,8 @@ import * as applications from './applications.ts';
 import * as audit from './audit.ts';
 import * as auth from './auth.ts';
 import { type CallerDeps, createCaller, TENANT_PARAMETERS } from './caller.ts';
+import * as clientRoles from './client-roles.ts';
+import * as clients from './clients.ts';
 import * as deliveries from './deliveries.ts';
 import * as email from './email.ts';
 import { DESCRIBED_EVENTS } from './event-body.ts';
@@ -91,6 +94,8 @@ export function createV1(deps: CallerDeps): Contract {
       users,
       userRoles,
       audit,
+      clients,
+      clientRoles,
       webhooks,
       deliveries,
       jobs,
@@ -147,6 +152,18 @@ const PASSWORD_PROBLEMS: Pick<Dress, 'extra' | 'shows'> = {
   shows: {
     schema: z.object({ details: z.array(z.object({ field: z.string(), message: z.string() })) }),
     example: { details: [{ field: 'newPassword', message: 'is too short' }] },
+  },
+};
+
+/** What the metadata of a client says that it cannot; under the name that it has on the wire. */
+const CLIENT_PROBLEM: Pick<Dress, 'extra' | 'shows'> = {
+  extra({ field, problem }) {
+    const name = METADATA_NAMES[field as keyof typeof METADATA_NAMES] ?? field ?? 'client';
+    return { details: [{ field: String(name), message: String(problem ?? 'is not valid') }] };
+  },
+  shows: {
+    schema: z.object({ details: z.array(z.object({ field: z.string(), message: z.string() })) }),
+    example: { details: [{ field: 'redirect_uris', message: 'http://app.example/ must be https' }] },
   },
 };
 
@@ -242,7 +259,7 @@ const FAILURES_OF_V1: Record<FailureCode, Dress> = {
 
   client_not_found: plain(404, 'CLIENT_NOT_FOUND'),
   client_taken: plain(409, 'CLIENT_DUPLICATE'),
-  client_invalid: plain(422, 'CLIENT_INVALID'),
+  client_invalid: { ...plain(422, 'CLIENT_INVALID'), ...CLIENT_PROBLEM },
   grant_not_found: plain(404, 'GRANT_NOT_FOUND'),
   api_not_found: plain(404, 'API_NOT_FOUND'),
   api_taken: plain(409, 'API_DUPLICATE'),

@@ -15,10 +15,9 @@ import type {
   WebhookDeliveryId,
   WebhookId,
 } from '../../kernel/ids.ts';
+import { fromUlid, toUlid } from '../../kernel/ulid.ts';
 
-/** Crockford's base 32: no I, L, O, U. */
-const ALPHABET = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
-const VALUES = new Map([...ALPHABET].map((letter, value) => [letter, BigInt(value)]));
+/** The letters of a ULID. */
 const LETTERS = 26;
 
 /**
@@ -48,23 +47,6 @@ function idCodec<Id extends string>(prefix: string): IdCodec<Id> {
     schema: spelled.transform(uuidOf),
     text: spelled,
   };
-}
-
-function toUlid(uuid: string): string {
-  let bits = BigInt(`0x${uuid.replaceAll('-', '')}`);
-  let text = '';
-  for (let at = 0; at < LETTERS; at++) {
-    text = ALPHABET[Number(bits & 31n)]! + text;
-    bits >>= 5n;
-  }
-  return text;
-}
-
-function fromUlid(text: string): string {
-  let bits = 0n;
-  for (const letter of text) bits = (bits << 5n) | VALUES.get(letter)!;
-  const hex = bits.toString(16).padStart(32, '0');
-  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
 }
 
 export const userIds = idCodec<UserId>('usr');

@@ -37,7 +37,7 @@ export type ProtocolFields = {
 };
 
 /** Every protocol field, in the order in which they are written to a file. */
-export const METADATA_NAMES: Record<keyof ProtocolFields, string> = {
+export const METADATA_NAMES = {
   redirectUris: 'redirect_uris',
   postLogoutRedirectUris: 'post_logout_redirect_uris',
   grantTypes: 'grant_types',
@@ -68,7 +68,9 @@ export const METADATA_NAMES: Record<keyof ProtocolFields, string> = {
   tosUri: 'tos_uri',
   contacts: 'contacts',
   resourceServers: 'resource_servers',
-};
+} as const satisfies Record<keyof ProtocolFields, string>;
+
+export type MetadataName = (typeof METADATA_NAMES)[keyof ProtocolFields];
 
 /** `metadata` with the given fields over it. */
 export function withFields(metadata: ClientMetadata, fields: ProtocolFields): ClientMetadata {
@@ -82,11 +84,14 @@ export function withFields(metadata: ClientMetadata, fields: ProtocolFields): Cl
   return changed;
 }
 
-/** The fields of stored metadata in our own spelling, in their order; the inverse of `withFields`. */
-export function fieldsOf(metadata: ClientMetadata): ProtocolFields {
+/** Fields that are spelled as RFC 7591 has them, in our own spelling. */
+export function fieldsNamed(metadata: { readonly [Name in MetadataName]?: unknown }): ProtocolFields {
   return Object.fromEntries(
     Object.entries(METADATA_NAMES)
       .filter(([, name]) => metadata[name] !== undefined)
       .map(([field, name]) => [field, metadata[name]]),
   );
 }
+
+/** The fields of stored metadata in our own spelling, in their order; the inverse of `withFields`. */
+export const fieldsOf = (metadata: ClientMetadata): ProtocolFields => fieldsNamed(metadata);

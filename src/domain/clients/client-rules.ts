@@ -120,6 +120,8 @@ const originsOf = (uris: readonly string[]): string[] => [
 function assertSound(client: ClientValues): ClientValues {
   if (plainName(client.name, LIMITS.nameChars) !== client.name) return invalid('name', 'must be plain text');
   if (JSON.stringify(client.metadata).length > LIMITS.jsonBodyBytes) return invalid('metadata', 'is too large');
+  if (client.registered && client.firstParty)
+    return invalid('firstParty', 'is not for a client that registered itself');
   assertGrants(client);
   assertAuthentication(client);
   assertUris(client);

@@ -50,6 +50,11 @@ export async function endAll({ db, tenantId, now }: TenantCall, clientId: string
   await secrets.clone().where('expires_at', '<=', now).delete();
 }
 
+/** Removes all secrets of a client but one. */
+export async function keep({ db, tenantId }: TenantCall, clientId: string, id: string): Promise<void> {
+  await db<Row>('client_secrets').where({ tenant_id: tenantId, client_id: clientId }).whereNot({ id }).delete();
+}
+
 /** Whether there was such a secret. */
 export async function remove({ db, tenantId }: TenantCall, clientId: string, id: string): Promise<boolean> {
   return (await db<Row>('client_secrets').where({ tenant_id: tenantId, client_id: clientId, id }).delete()) === 1;

@@ -7,11 +7,12 @@ import type { AccessService } from '../access/access-service.ts';
 import type { AuditService } from '../audit/audit-service.ts';
 import type { TenantKeyService } from '../keys/tenant-key-service.ts';
 import { type ClientSecret, usesSecret } from './client.ts';
+import { assertMayShape } from './client-reach.ts';
 import { checkedSecret } from './client-rules.ts';
 import * as secretStore from './client-secret-store.ts';
 import * as store from './client-store.ts';
 
-/** How long the old secrets stay good beside a new one, in seconds; 0: not at all. */
+/** How long the secret before stays good beside a new one, in seconds; 0: not at all. */
 export type Rotation = { overlapSeconds?: number | undefined; secret?: string | undefined };
 
 /**
@@ -47,7 +48,7 @@ export function createClientSecrets({
     if (!client) throw new Failure('client_not_found', { clientId });
     if (!usesSecret(client.metadata))
       throw new Failure('client_invalid', { field: 'clientSecret', problem: 'the client uses none' });
-    await access.assertNothingGainedByClient(tx, clientId);
+    await assertMayShape(tx, client, access);
   }
 
   return {
@@ -77,8 +78,8 @@ export function createClientSecrets({
     },
 
     /**
-     * Gives the client a new secret; the old ones stay good for `overlapSeconds` (90 days at most), so that it can be
-     * changed without an outage. The new one is told here and never again.
+     * Gives the client a new secret; the one before stays good for `overlapSeconds` (90 days at most), so that it can be
+     * changed without an outage. Two are good at most: what is older ends at once. The new one is told here and never again.
      *
      * @throws Failure `client_not_found`, `client_invalid`, `invalid_input`; `privilege_escalation` when the client may do
      *   what the actor may not
@@ -98,6 +99,8 @@ export function createClientSecrets({
       return inTransaction(call, async (tx) => {
         await lockSecretClient(tx, clientId);
         const overlapUntil = new Date(tx.now.getTime() + overlapSeconds * 1000);
+        const [newest] = await secretStore.listLive(tx, clientId);
+        if (newest) await secretStore.keep(tx, clientId, newest.id);
         await secretStore.endAll(tx, clientId, overlapUntil);
         await insertSecrets(tx, [{ tenantId: tx.tenantId, clientId, secret }]);
         await audit.record(tx, 'client.credential_rotated', { ...target(clientId), details: { overlapSeconds } });

@@ -1,15 +1,15 @@
 import { batchesOf } from '../../kernel/batches.ts';
 import { inTransaction, type OperatorCall, type TenantCall } from '../../kernel/call.ts';
 import { Failure } from '../../kernel/failure.ts';
-import type { TenantId } from '../../kernel/ids.ts';
+import { newId, type TenantId } from '../../kernel/ids.ts';
 import { LIMITS } from '../../kernel/limits.ts';
-import { type Page, type PageQuery, pageWindow } from '../../kernel/page.ts';
+import { likePattern, type Page, type PageQuery, pageWindow } from '../../kernel/page.ts';
 import { randomToken } from '../../kernel/secret.ts';
-import { plainName, stableJson } from '../../kernel/text.ts';
-
+import { stableJson } from '../../kernel/text.ts';
+import { toUlid } from '../../kernel/ulid.ts';
+import { assertVersion, type Expected } from '../../kernel/version.ts';
 import type { AccessService } from '../access/access-service.ts';
 import { changeOf } from '../audit/audit-note.ts';
-
 import type { AuditService } from '../audit/audit-service.ts';
 import type { TenantKeyService } from '../keys/tenant-key-service.ts';
 import {
@@ -17,18 +17,28 @@ import {
   type Client,
   type ClientChange,
   type ClientDraft,
+  type ClientKind,
   type ClientValues,
   usesSecret,
+  versionOfClient,
 } from './client.ts';
-import { type ClientMetadata, fieldsOf, withFields } from './client-metadata.ts';
-import { changedClient, checkedClient, checkedSecret, kindOfRegistered } from './client-rules.ts';
+import type { ClientMetadata } from './client-metadata.ts';
+import { assertMayShape, assertMayVouch } from './client-reach.ts';
+import { changedClient, checkedClient, checkedSecret } from './client-rules.ts';
 import { createClientSecrets } from './client-secrets.ts';
 import * as store from './client-store.ts';
+import { registeredValues } from './registered-client.ts';
 
 /** Ends all that was issued to a client. */
 export type GrantRevoker = { revokeOfClient(tx: TenantCall, clientId: string): Promise<unknown> };
 /** The last word on a client's metadata, spoken by the OIDC core. @throws Failure `client_invalid` */
 export type ValidateMetadata = (metadata: ClientMetadata) => Promise<void>;
+
+export type ClientQuery = PageQuery & {
+  kind?: ClientKind | undefined;
+  status?: Client['status'] | undefined;
+  search?: string | undefined;
+};
 
 export type ClientServiceDeps = {
   audit: AuditService;
@@ -37,6 +47,8 @@ export type ClientServiceDeps = {
   grants: GrantRevoker;
   validateMetadata: ValidateMetadata;
 };
+
+const STATUS_ACTIONS = { active: 'client.enabled', disabled: 'client.disabled' } as const;
 
 /** The applications of a tenant. Every node obeys a change within a second, by the table's trigger. */
 export function createClientService({ audit, access, tenantKeys, grants, validateMetadata }: ClientServiceDeps) {
@@ -52,12 +64,16 @@ export function createClientService({ audit, access, tenantKeys, grants, validat
       (key) => stableJson(values[key as keyof ClientValues]) === stableJson(client[key as keyof Client]),
     );
     if (isSame) return client;
-    await access.assertNothingGainedByClient(tx, client.clientId);
+    await assertMayShape(tx, client, access);
+    assertMayVouch(tx, values);
     await assertAccepted(values);
     if (client.status === 'active' && values.status === 'disabled') await grants.revokeOfClient(tx, client.clientId);
     const updated = await store.update(tx, values);
     const change = changeOf(auditedClient(client), auditedClient(updated));
-    await audit.record(tx, 'client.updated', { ...target(client.clientId), ...change });
+    const [changed, ...others] = Object.keys(change.after ?? {});
+    const onlyStatus = changed === 'status' && others.length === 0;
+    const action = onlyStatus ? STATUS_ACTIONS[values.status] : 'client.updated';
+    await audit.record(tx, action, { ...target(client.clientId), ...change });
     return updated;
   }
 
@@ -65,12 +81,11 @@ export function createClientService({ audit, access, tenantKeys, grants, validat
     return inTransaction(call, async (tx) => {
       const client = (await store.lock(tx, clientId)) ?? notFound(clientId);
       if (client.status === status) return client;
-      if (status === 'active') await access.assertNothingGainedByClient(tx, clientId);
+      if (status === 'active') await assertMayShape(tx, client, access);
       // Before the status: what is revoked is read from what is still there.
       if (status === 'disabled') await grants.revokeOfClient(tx, clientId);
       const changed = await store.update(tx, { ...client, status });
-      const action = status === 'active' ? 'client.enabled' : 'client.disabled';
-      await audit.record(tx, action, {
+      await audit.record(tx, STATUS_ACTIONS[status], {
         ...target(clientId),
         ...changeOf(auditedClient(client), auditedClient(changed)),
       });
@@ -85,8 +100,9 @@ export function createClientService({ audit, access, tenantKeys, grants, validat
      * Makes a client. One that proves itself by a secret and brings none gets one of 256 bits, told here and never
      * again.
      *
-     * @param draft `clientId` is made up where it is left out
-     * @throws Failure `client_invalid`, `client_taken`
+     * @param draft `clientId` is made up where it is left out (`cli_` and a ULID)
+     * @throws Failure `client_invalid`, `client_taken`; `privilege_escalation` for a first-party client of somebody who
+     *   may not change the tenant's settings
      */
     async create(
       call: TenantCall,
@@ -95,7 +111,8 @@ export function createClientService({ audit, access, tenantKeys, grants, validat
         ...draft
       }: Omit<ClientDraft, 'clientId'> & { clientId?: string | undefined; clientSecret?: string | undefined },
     ): Promise<{ client: Client; clientSecret: string | undefined }> {
-      const values = checkedClient({ ...draft, clientId: draft.clientId ?? randomToken(16) });
+      const values = checkedClient({ ...draft, clientId: draft.clientId ?? `cli_${toUlid(newId())}` });
+      assertMayVouch(call, values);
       if (clientSecret !== undefined) assertTakesSecret(values);
       const secret = clientSecret ?? (usesSecret(values.metadata) ? randomToken() : undefined);
       if (secret !== undefined) checkedSecret(secret);
@@ -119,22 +136,25 @@ export function createClientService({ audit, access, tenantKeys, grants, validat
     findForCore: (call: TenantCall, clientId: string): Promise<store.ClientWithSecrets | undefined> =>
       inTransaction(call, (tx) => store.findWithSecrets(tx, clientId)),
 
-    /** A page of clients by id. @throws Failure `invalid_input` */
-    async list(call: TenantCall, query: PageQuery = {}): Promise<Page<Client>> {
+    /** A page of clients by id. `search` looks into id and name. @throws Failure `invalid_input` */
+    async list(call: TenantCall, { kind, status, search, ...query }: ClientQuery = {}): Promise<Page<Client>> {
       const window = pageWindow(query);
-      const { items, total } = await inTransaction(call, (tx) => store.list(tx, window));
+      const filter = { kind, status, like: search === undefined ? undefined : likePattern(search) };
+      const { items, total } = await inTransaction(call, (tx) => store.list(tx, filter, window));
       return { items, total, page: window.page, pageSize: window.limit };
     },
 
     /**
      * Changes what is given; null takes a value away, another kind brings that kind's defaults.
      *
-     * @throws Failure `client_not_found`, `client_invalid`; `privilege_escalation` when the client may do what the actor
-     *   may not
+     * @param expected the versions of which the client must be one
+     * @throws Failure `client_not_found`, `precondition_failed`, `client_invalid`; `privilege_escalation` when the client
+     *   may do what the actor may not
      */
-    async update(call: TenantCall, clientId: string, change: ClientChange): Promise<Client> {
+    async update(call: TenantCall, clientId: string, change: ClientChange, expected?: Expected): Promise<Client> {
       return inTransaction(call, async (tx) => {
         const client = (await store.lock(tx, clientId)) ?? notFound(clientId);
+        assertVersion(expected, versionOfClient(client));
         return writeChange(tx, client, changedClient(client, change));
       });
     },
@@ -145,10 +165,16 @@ export function createClientService({ audit, access, tenantKeys, grants, validat
     /** Lets a disabled client in again; what it had is gone. @throws Failure `client_not_found`, `privilege_escalation` */
     enable: (call: TenantCall, clientId: string): Promise<Client> => setStatus(call, clientId, 'active'),
 
-    /** Removes a client with its secrets and all it was given. @throws Failure `client_not_found` */
-    async remove(call: TenantCall, clientId: string): Promise<void> {
+    /**
+     * Removes a client with its secrets, its roles and all it was given.
+     *
+     * @throws Failure `client_not_found`, `precondition_failed`; `privilege_escalation` as for a change
+     */
+    async remove(call: TenantCall, clientId: string, expected?: Expected): Promise<void> {
       await inTransaction(call, async (tx) => {
         const client = (await store.lock(tx, clientId)) ?? notFound(clientId);
+        assertVersion(expected, versionOfClient(client));
+        await assertMayShape(tx, client, access);
         await grants.revokeOfClient(tx, clientId);
         await store.remove(tx, clientId);
         await audit.record(tx, 'client.removed', { ...target(clientId), before: auditedClient(client) });
@@ -171,8 +197,7 @@ export function createClientService({ audit, access, tenantKeys, grants, validat
         const [made] = await store.insert(tx, [{ ...values, tenantId: tx.tenantId }]);
         const known = made ? undefined : ((await store.lock(tx, clientId)) ?? notFound(clientId));
         if (known && !known.registered) throw new Failure('client_taken', { clientId });
-        // What the tenant has said of it stays said.
-        const said = known && { status: known.status, mfa: known.mfa, minAcr: known.minAcr };
+        const said = known && saidOf(known);
         if (said) await store.update(tx, { ...values, ...said });
         if (typeof client_secret === 'string') await secrets.keepOnly(tx, clientId, client_secret);
         await audit.record(tx, known ? 'client.registration_updated' : 'client.registered', {
@@ -241,41 +266,11 @@ export function assertTakesSecret({ metadata }: ClientValues): void {
     throw new Failure('client_invalid', { field: 'clientSecret', problem: `is of no use with ${method}` });
 }
 
-/** What is kept of a registration beside the fields of a client that a tenant makes. */
-const REGISTERED_TOO = ['application_type', 'scope', 'response_modes'];
-
-/** The core keeps RFC 7591 metadata and carries ours along; all that is ours is at its strictest. */
-function registeredValues(clientId: string, name: unknown, metadata: ClientMetadata): ClientValues {
-  const { resourceServers: _, ...fields } = fieldsOf(metadata);
-  const more = REGISTERED_TOO.filter((key) => metadata[key] !== undefined).map((key) => [key, metadata[key]]);
-  const redirectUris = Array.isArray(metadata['redirect_uris']) ? (metadata['redirect_uris'] as string[]) : [];
-  const kind = kindOfRegistered(metadata);
-  return {
-    clientId,
-    kind,
-    name: plainName(String(name ?? clientId), LIMITS.nameChars) ?? clientId,
-    status: 'active',
-    firstParty: false,
-    registered: true,
-    metadata: withFields(Object.fromEntries(more), fields),
-    pkceRequired: true,
-    profile: null,
-    legacyAssertions: false,
-    apiScopes: null,
-    allowedOrigins:
-      kind === 'spa'
-        ? [
-            ...new Set(
-              redirectUris.flatMap((uri) => URL.parse(uri)?.origin ?? []).filter((origin) => origin !== 'null'),
-            ),
-          ]
-        : [],
-    allowedIps: [],
-    rateLimitPerMinute: null,
-    mfa: 'inherit',
-    minAcr: null,
-  };
-}
+/** What the tenant has said of a client that registered itself: that stays said when it changes its record. */
+const saidOf = ({ status, mfa, minAcr, apiScopes, allowedIps, rateLimitPerMinute }: Client) => ({
+  ...{ status, mfa, minAcr },
+  ...{ apiScopes, allowedIps, rateLimitPerMinute },
+});
 
 function notFound(clientId: string): never {
   throw new Failure('client_not_found', { clientId });

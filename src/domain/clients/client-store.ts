@@ -178,15 +178,30 @@ export async function findNamed(
   return rows.map((row) => ({ tenantId: row.tenant_id, client: toClient(row), secretHashes: row.secret_hashes }));
 }
 
+export type ClientFilter = {
+  kind?: ClientKind | undefined;
+  status?: Client['status'] | undefined;
+  like?: string | undefined;
+};
+
+/** A page of clients by id, and how many there are in all. */
 export async function list(
   { db, tenantId }: TenantCall,
+  { kind, status, like }: ClientFilter,
   { offset, limit }: { offset: number; limit: number },
 ): Promise<{ items: Client[]; total: number }> {
-  const all = db<Row>('clients').where({ tenant_id: tenantId });
+  const all = db<Row>('clients')
+    .where({ tenant_id: tenantId })
+    .where((where) => {
+      if (kind !== undefined) where.where({ kind });
+      if (status !== undefined) where.where({ status });
+      if (like !== undefined)
+        where.whereRaw(`(client_id ilike :like escape '\\' or name ilike :like escape '\\')`, { like });
+    });
   const [rows, count] = await Promise.all([
     all
       .clone()
-      .orderBy('client_id')
+      .orderByRaw('client_id collate "C"')
       .offset(offset)
       .limit(limit)
       .select(...COLUMNS),

@@ -1,3 +1,4 @@
+import { versionOf } from '../../kernel/version.ts';
 import type { ClientMfa } from '../factors/factor.ts';
 import { type ClientMetadata, fieldsOf, type ProtocolFields } from './client-metadata.ts';
 
@@ -77,9 +78,14 @@ export const auditedClient = (client: ClientValues) => ({
   allowedOrigins: client.allowedOrigins,
   allowedIps: client.allowedIps,
   rateLimitPerMinute: client.rateLimitPerMinute,
+  mfa: client.mfa,
+  minAcr: client.minAcr,
   ...fieldsOf(client.metadata),
 });
 
 /** Whether the client proves itself by a shared secret; the core takes both ways for each such client. */
 export const usesSecret = (metadata: ClientMetadata): boolean =>
   /^client_secret_/.test(String(metadata['token_endpoint_auth_method']));
+
+/** Another one as soon as anything is said otherwise of the client. */
+export const versionOfClient = ({ updatedAt: _, ...client }: Client): string => versionOf(client);

@@ -22,7 +22,7 @@ describe('a new client', () => {
     const { client, clientSecret } = await rooms().clients.create(call, { ...web, clientId: undefined });
 
     expect(clientSecret).to.match(/^[\w-]{43}$/);
-    expect(client.clientId).to.match(/^[\w-]{22}$/);
+    expect(client.clientId).to.match(/^cli_[0-9A-HJKMNP-TV-Z]{26}$/);
     expect(await opens(call, client.clientId, clientSecret!)).to.equal(true);
     expect(JSON.stringify(await rooms().clients.findForCore(call, client.clientId))).not.to.include(clientSecret);
   });
