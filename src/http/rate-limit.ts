@@ -32,6 +32,11 @@ export type RateLimiter = {
   spend(rule: RateRule, who: string): Promise<Spent | undefined>;
   /** Where `who` stands by what this node knows. Counts nothing and asks nobody. */
   standing(rule: RateRule, who: string): Spent | undefined;
+  /**
+   * Where `who` stands by what all nodes have counted. Counts nothing; asks the database unless this node knows already
+   * that `who` is over. Never rejects.
+   */
+  look(rule: RateRule, who: string): Promise<Spent | undefined>;
   /** Takes a request back that was counted before it was known whether it counts. Never rejects. */
   giveBack(rule: RateRule, who: string): Promise<void>;
 };
@@ -129,6 +134,21 @@ export function createRateLimiter(deps: { counters: Knex; log: Log; overrides?: 
     standing(declared, who) {
       const counter = counterOf(declared, who);
       return counter && spentOf(counter.rule, counter.window, counter.window.total + counter.window.unreported);
+    },
+
+    async look(declared, who) {
+      const counter = counterOf(declared, who);
+      if (!counter) return undefined;
+      const { rule, key, window } = counter;
+      if (window.total < rule.points) {
+        const counted = await store.get(key).catch((error: unknown) => {
+          log.warn({ err: error }, 'a rate limit is counted by this node alone');
+          return null;
+        });
+        if (counted) window.total = Math.max(window.total, counted.consumedPoints);
+        if (counted) window.resetAt = Date.now() + counted.msBeforeNext;
+      }
+      return spentOf(rule, window, window.total + window.unreported);
     },
 
     async giveBack(declared, who) {

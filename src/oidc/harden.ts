@@ -4,8 +4,10 @@ import { Provider } from 'oidc-provider';
 import type { TenantId } from '../kernel/ids.ts';
 import { newId } from '../kernel/ids.ts';
 import { equalSecrets, hmac } from '../kernel/secret.ts';
+import type { ClientRate } from './client-rate.ts';
 import { decodeRefreshValue, encodeRefreshValue, newChain } from './refresh-value.ts';
 import { PREFIXES } from './token-model-store.ts';
+import { TooManyRequests } from './too-many-requests.ts';
 import { isFirstUse } from './transient-model-store.ts';
 
 /** What the patches need of a tenant. */
@@ -16,6 +18,7 @@ export type HardenOptions = {
   clientSecretKey: Buffer;
   /** Refuses a client by its address, before its secret is looked at. Throws an error of the core. */
   assertClientAddress(client: Client, ip: string): void;
+  clientRate: Pick<ClientRate, 'waitOf'>;
 };
 
 // biome-ignore lint/suspicious/noExplicitAny: the prototypes of the core's models are not typed; each use is tested
@@ -32,6 +35,7 @@ export function harden(provider: Provider, options: HardenOptions): Provider {
   keepClientInstances(provider);
   nameTokens(provider, options);
   checkClientAddresses(provider, options);
+  checkClientRates(provider, options);
   rememberOnce(provider, options);
   leaveLogoutsToTheRows(provider);
   takeOnlyIdTokensAsHints(provider);
@@ -117,13 +121,34 @@ function nameTokens(provider: Provider, { tenantId, refreshKey }: HardenOptions)
   };
 }
 
+/** Where a client proves that it is one. Elsewhere, as at the authorization endpoint, the address is a person's. */
+const PROVEN_AT = /^\/oauth\/(token|par|introspect|revoke|device|register\/.+)$/;
+
 /** Runs the moment the client is known, before its secret is compared. */
 function checkClientAddresses(provider: Provider, { assertClientAddress }: HardenOptions): void {
   const prototype = provider.OIDCContext.prototype as Untyped;
   const entity = prototype.entity;
   prototype.entity = function checked(this: Untyped, key: string, value: Client) {
     entity.call(this, key, value);
-    if (key === 'Client' && value) assertClientAddress(value, this.ctx.state.origin?.ip ?? '');
+    if (key !== 'Client' || !value || !PROVEN_AT.test(this.ctx.path)) return;
+    assertClientAddress(value, this.ctx.state.origin?.ip ?? '');
+  };
+}
+
+/** The core asks for the client that a token request names, and then compares its secret: this stands in between. */
+function checkClientRates(provider: Provider, { clientRate }: HardenOptions): void {
+  const Client = provider.Client as Untyped;
+  const { find } = Client;
+  Client.find = async (id: unknown) => {
+    const client = await find(id);
+    const ctx = Provider.ctx as Untyped;
+    const isNamed = ctx?.path === '/oauth/token' && ctx.state.origin && !ctx.oidc?.entities.Client;
+    if (!client || !isNamed) return client;
+    const retryAfter = await clientRate.waitOf(client);
+    if (retryAfter === undefined) return client;
+    // The core answers what is thrown here by itself, and does not know of this header.
+    ctx.set('retry-after', String(retryAfter));
+    throw new TooManyRequests(retryAfter);
   };
 }
 

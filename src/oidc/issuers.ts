@@ -10,6 +10,7 @@ import type { DirectoryTenant, TenantDirectory } from '../domain/tenants/tenant-
 import type { OperatorCall } from '../kernel/call.ts';
 import type { TenantId } from '../kernel/ids.ts';
 import { LIMITS } from '../kernel/limits.ts';
+import { createClientRate } from './client-rate.ts';
 import { FIRST_PARTY_GRANT } from './client-source.ts';
 import { limitDevices } from './device-limits.ts';
 import { type EventOptions, wireEvents } from './events.ts';
@@ -42,7 +43,7 @@ export type Address = { tenant: DirectoryTenant; domain?: string };
 
 export type IssuersOptions = Omit<
   ProviderOptions,
-  'tenant' | 'issuer' | 'mount' | 'keys' | 'onReplay' | 'registration'
+  'tenant' | 'issuer' | 'mount' | 'keys' | 'onReplay' | 'registration' | 'clientRate'
 > &
   EventOptions & {
     db: Knex;
@@ -68,8 +69,10 @@ export function createIssuers(options: IssuersOptions) {
   async function build(tenant: DirectoryTenant, url: string, mount: string): Promise<Issuer> {
     const tenantCall = { ...call(), tenantId: tenant.id };
     const keys = await signingKeys.keysOf(tenantCall);
+    const clientRate = createClientRate({ tenantId: tenant.id, rates: options.rates });
     const provider = createProvider({
       ...options,
+      clientRate,
       tenant,
       issuer: url,
       mount,
@@ -81,7 +84,8 @@ export function createIssuers(options: IssuersOptions) {
     wireEvents(provider, tenant, options);
     const readJwt = jwtReader(url, tenant.id, keys);
     const isClient = async (clientId: string) => (await provider.Client.find(clientId)) !== undefined;
-    const limits = { tenantId: tenant.id, rates: options.rates, sessionCookie: provider.cookieName('session') };
+    const sessionCookie = provider.cookieName('session');
+    const limits = { tenantId: tenant.id, rates: options.rates, clientRate, sessionCookie };
     provider.use(guardRequests());
     provider.use(limitRequests(limits) as never);
     provider.use(limitDevices(limits) as never);

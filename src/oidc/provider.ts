@@ -30,7 +30,7 @@ const FIRST_PARTY_REFRESH_SECONDS = 28_800;
 
 export type ProviderOptions = FeatureOptions &
   Omit<AdapterOptions, 'tenant' | 'refresh' | 'session'> &
-  Pick<HardenOptions, 'assertClientAddress'> &
+  Pick<HardenOptions, 'assertClientAddress' | 'clientRate'> &
   Pick<PolicyDeps, 'secondFactorOf' | 'dutiesOf'> & {
     db: Knex;
     tenant: DirectoryTenant;
@@ -57,6 +57,7 @@ export function createProvider(options: ProviderOptions): Provider {
     refreshKey: tenant.keyFor('refresh-chain'),
     clientSecretKey: tenant.keyFor('client-secret'),
     assertClientAddress: options.assertClientAddress,
+    clientRate: options.clientRate,
   });
 }
 

@@ -1,10 +1,11 @@
 import type { Context, Middleware } from 'koa';
-import type { KoaContextWithOIDC } from 'oidc-provider';
+import type { Client, KoaContextWithOIDC } from 'oidc-provider';
 import type { RateLimiter, RateRule, Spent } from '../http/rate-limit.ts';
 import { networkOf } from '../kernel/address.ts';
 import type { Origin } from '../kernel/call.ts';
 import type { TenantId } from '../kernel/ids.ts';
 import { LIMITS } from '../kernel/limits.ts';
+import type { ClientRate } from './client-rate.ts';
 import { TooManyRequests } from './too-many-requests.ts';
 
 /** Failed authentications of clients from one address: a secret is not guessed, but guessing costs us work. */
@@ -30,10 +31,10 @@ const BEGINNINGS = new Set(['GET /oauth/authorize', 'POST /oauth/par', 'POST /oa
 /** What such a request leaves behind, as the core names it. */
 const LEFT = ['Interaction', 'PushedAuthorizationRequest', 'DeviceCode'] as const;
 
-export type RequestLimits = { tenantId: TenantId; rates: RateLimiter };
+export type RequestLimits = { tenantId: TenantId; rates: RateLimiter; clientRate: Pick<ClientRate, 'spend'> };
 
 /** Limits what strangers can make an issuer do, and each client to its own rate. Requests of our own have no limit. */
-export function limitRequests({ tenantId, rates }: RequestLimits): Middleware {
+export function limitRequests({ tenantId, rates, clientRate }: RequestLimits): Middleware {
   return async (ctx, next) => {
     const { origin } = ctx.state as { origin?: Origin };
     if (!origin) return next();
@@ -45,18 +46,26 @@ export function limitRequests({ tenantId, rates }: RequestLimits): Middleware {
     await next();
     if (authenticates && ctx.status === 401) await rates.spend(FAILURES, who);
     if (begins && leavesRow(ctx)) await rates.spend(PENDING, who);
-    if (ctx.path === '/oauth/token' && ctx.status === 200) await spendOfClient(ctx);
+    if (ctx.path === '/oauth/token') await spendOfClient(ctx);
   };
 
-  /** After the authentication, so that nobody uses up what another may do; before anything is kept. */
+  /**
+   * After the authentication, so that nobody uses up what another may do; before anything is kept. What the core has
+   * refused is counted too, and stays refused in its words: what it wrote (the end of a family that came again) is to stay.
+   */
   async function spendOfClient(ctx: Context): Promise<void> {
     const { client } = (ctx as unknown as KoaContextWithOIDC).oidc;
-    const points = client?.['rate_limit_per_minute'];
-    if (!client || typeof points !== 'number') return;
-    const rule: RateRule = { name: 'client', points, seconds: 60, per: 'user', count: 'exact' };
-    const spent = await rates.spend(rule, `${tenantId}:${client.clientId}`);
-    if (spent?.isOver) throw new TooManyRequests(spent.resetSeconds);
+    if (!client || !hasProven(ctx, client)) return;
+    const spent = await clientRate.spend(client);
+    if (spent?.isOver && ctx.status === 200) throw new TooManyRequests(spent.resetSeconds);
   }
+}
+
+/** Whether the client has authenticated. One that has nothing to do it with has shown no more than its id, until it succeeds. */
+function hasProven(ctx: Context, client: Client): boolean {
+  if (ctx.status === 200) return true;
+  const { error } = (ctx.body ?? {}) as { error?: unknown };
+  return client.clientAuthMethod !== 'none' && ctx.status === 400 && error !== 'invalid_request';
 }
 
 /** The next request is one too many. */

@@ -23,9 +23,9 @@ describe('the patches of the core', () => {
   after(() => node.stop());
 
   const inScope = <T>(work: () => Promise<T>) => node.core.issuers.inScope(issuer, work);
-  const aContext = (headers: Record<string, string> = {}) =>
+  const aContext = (headers: Record<string, string> = {}, url = '/') =>
     provider.createContext(
-      { headers: { host: 'evil.test', ...headers }, url: '/', socket: {} } as never,
+      { headers: { host: 'evil.test', ...headers }, url, socket: {} } as never,
       { setHeader() {}, getHeader() {} } as never,
     );
 
@@ -132,10 +132,14 @@ describe('the patches of the core', () => {
   });
 
   it('see the client before its secret is looked at', () => {
-    const ctx = aContext() as Untyped;
-    ctx.state = { origin: { ip: '203.0.113.1' } };
-    const oidc = new provider.OIDCContext(ctx) as Untyped;
-    expect(() => oidc.entity('Client', { clientId: 'x', allowed_ips: ['10.0.0.0/8'] })).to.throw(/invalid_client/);
-    expect(() => oidc.entity('Client', { clientId: 'x', allowed_ips: ['203.0.113.0/24'] })).to.not.throw();
+    const known = (url: string, network: string) => {
+      const ctx = aContext({}, url) as Untyped;
+      ctx.state = { origin: { ip: '203.0.113.1' } };
+      const oidc = new provider.OIDCContext(ctx) as Untyped;
+      return () => oidc.entity('Client', { clientId: 'x', allowed_ips: [network] });
+    };
+    expect(known('/oauth/token', '10.0.0.0/8')).to.throw(/invalid_client/);
+    expect(known('/oauth/token', '203.0.113.0/24')).to.not.throw();
+    expect(known('/oauth/authorize', '10.0.0.0/8'), 'where a person comes').to.not.throw();
   });
 });
