@@ -34,6 +34,18 @@ import * as userRoles from './user-roles.ts';
 import * as users from './users.ts';
 import * as webhooks from './webhooks.ts';
 
+const ERROR = z
+  .looseObject({
+    error: z.string(),
+    message: z.string(),
+    requestId: z.string(),
+    timestamp: z.iso.datetime(),
+    details: z.array(z.object({ field: z.string(), message: z.string() })).optional(),
+  })
+  .describe(
+    '`error` is for programs, `message` for people; `details` names the fields of a 400 or of a refused password.',
+  );
+
 /** Identity Service, `/api/v1` and `/internal/identity`. */
 export function createV1(deps: CallerDeps): Contract {
   return {
@@ -62,17 +74,7 @@ export function createV1(deps: CallerDeps): Contract {
       ...(details && { details }),
       ...extra,
     }),
-    errorSchema: z
-      .looseObject({
-        error: z.string(),
-        message: z.string(),
-        requestId: z.string(),
-        timestamp: z.iso.datetime(),
-        details: z.array(z.object({ field: z.string(), message: z.string() })).optional(),
-      })
-      .describe(
-        '`error` is for programs, `message` for people; `details` names the fields of a 400 or of a refused password.',
-      ),
+    errorSchema: ERROR,
     messages: DESCRIBED_EVENTS,
     operations: operationsOf(
       auth,
