@@ -25,6 +25,7 @@ import { createTexts } from './http/texts.ts';
 import { confirmEmailPages } from './interactions/confirm-email.ts';
 import { createCorePages } from './interactions/core-pages.ts';
 import { type ErrandTools, errandRoutes } from './interactions/errand.ts';
+import { invitePages } from './interactions/invite.ts';
 import { createPage, languageOf } from './interactions/page.ts';
 import { recoveryPages } from './interactions/recovery.ts';
 import { registerPages } from './interactions/register.ts';
@@ -148,11 +149,12 @@ function devMailbox({ config, services, post, operator }: House, assets: Assets)
 
 /** Our pages for who does something else than signing in: a forgotten password, a new account, the link of a letter. */
 function errandPages({ services }: House, tools: ErrandTools): Koa.Middleware {
-  const { recovery, registration, enrolment, captcha, signIn, verification, emailChange } = services;
+  const { recovery, registration, enrolment, captcha, signIn, verification, emailChange, invites } = services;
   const pages = {
     ...recoveryPages({ ...tools, recovery }),
     ...registerPages({ ...tools, registration, enrolment, captcha, signIn }),
     ...confirmEmailPages({ ...tools, verification, emailChange }),
+    ...invitePages({ ...tools, invites, signIn }),
   };
   return errandRoutes(pages, tools);
 }

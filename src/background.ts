@@ -121,14 +121,15 @@ async function carryWebhook(
     throw outcome.waitMs === undefined ? new Error(outcome.error) : new Later(outcome.error, outcome.waitMs);
 }
 
-/** What nobody has proven in its time: letters, answered challenges, and accounts that people made and never used. */
+/** What nobody has proven in its time: letters, answered challenges, invites, and accounts that people made and never used. */
 async function removeUnproven(
-  { emailTokens, captcha, registration }: House['services'],
+  { emailTokens, captcha, registration, invites }: House['services'],
   call: OperatorCall,
 ): Promise<void> {
   await emailTokens.removeDead(call);
   await captcha.removeDead(call);
   await registration.removeUnproven(call);
+  await invites.removeEnded(call);
 }
 
 /** What nodes that died have written comes into the chain of the audit trail. */

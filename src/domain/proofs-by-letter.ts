@@ -1,4 +1,5 @@
 import type { Knex } from 'knex';
+import { createInviteService, type InviteDeps } from './invites/invite-service.ts';
 import { createEmailChangeService, type EmailChangeDeps } from './recovery/email-change-service.ts';
 import { createEmailTokenService } from './recovery/email-token-service.ts';
 import { createRecoveryService, type RecoveryDeps } from './recovery/recovery-service.ts';
@@ -12,14 +13,14 @@ import { createRegistrationService, type RegistrationDeps } from './registration
 type Own = 'tokens' | 'throttle' | 'verification' | 'captcha' | 'enrolment';
 
 type Needs = Omit<
-  RecoveryDeps & VerificationDeps & EmailChangeDeps & CaptchaDeps & EnrolmentDeps & RegistrationDeps,
+  RecoveryDeps & VerificationDeps & EmailChangeDeps & CaptchaDeps & EnrolmentDeps & RegistrationDeps & InviteDeps,
   Own
 > & {
   /** A small pool for counters. */
   counters: Knex;
 };
 
-/** What is proven by letter: a forgotten password, an address, another address, and who wants an account. */
+/** What is proven by letter: a forgotten password, an address, another address, who wants an account, and who is invited. */
 export function createProofsByLetter({ counters, ...rooms }: Needs) {
   const tokens = createEmailTokenService(rooms);
   const own = { tokens, throttle: createRecoveryThrottle({ counters }) };
@@ -33,6 +34,7 @@ export function createProofsByLetter({ counters, ...rooms }: Needs) {
     emailChange: createEmailChangeService({ ...rooms, ...own }),
     captcha,
     enrolment,
+    invites: createInviteService({ ...rooms, ...own }),
     registration: createRegistrationService({ ...rooms, ...own, captcha, enrolment }),
   };
 }

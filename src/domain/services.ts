@@ -99,7 +99,7 @@ export function createServices(deps: ServiceDeps) {
   const proofs = createProofRooms({ keys: tenantKeys, sessions, audit, letters, access, users, counters });
   const { factors } = proofs;
   const byLetter = createProofsByLetter({
-    ...{ letters, passwords, sessions, users, factors, devices, audit, counters },
+    ...{ letters, passwords, sessions, users, factors, devices, audit, counters, access, ...tree },
     ...{ keys: tenantKeys, signInThrottle: throttle, platformTenant, postForm: deps.postForm },
     directory: {
       byId: (call, id) => deps.directory().byId(call, id),

@@ -52,6 +52,20 @@ export type ErrandPages = {
     /** For whoever has an account and no sign-in to go back to. */
     forgotUrl?: string | undefined;
   };
+  /**
+   * The link of an invite. Sends `token` and `password`; of who is new also `first_name`, `last_name` and
+   * `password_confirmation`.
+   */
+  invite: Form & {
+    token: string;
+    address: string;
+    organisation: string;
+    /** Whether the address has an account here, whose password is asked for. */
+    hasAccount: boolean;
+    typed: { firstName: string; lastName: string };
+    /** Characters. */
+    minLength: number;
+  };
   /** It is done. `back` leads on; without it, the person goes back to where they came from by themselves. */
   done: { what: DoneWhat; back?: WayBack | undefined; signInUrl?: string | undefined };
   /** Terms of use that are to be accepted. Sends `version`, `language` and `action`: `accept`, `cancel`. */
@@ -75,14 +89,15 @@ export type ErrandPages = {
     needsPassword?: boolean | undefined;
   };
   /** A link of a letter that is no use any more. */
-  'dead-link': { matter: LetterMatter | 'change_email'; againUrl?: string | undefined };
+  'dead-link': { matter: LetterMatter | 'change_email' | 'invite'; againUrl?: string | undefined };
 };
 
-export type DoneWhat = 'password' | 'registered' | 'email_verified' | 'email_changed';
+export type DoneWhat = 'password' | 'registered' | 'email_verified' | 'email_changed' | 'invited';
 
 export const EVERY_ERRAND_VIEW: Record<keyof ErrandPages, true> = {
   recovery: true,
   register: true,
+  invite: true,
   'letter-sent': true,
   done: true,
   terms: true,

@@ -66,6 +66,8 @@ export const FAILURES = {
   // Registration
   registration_closed: 'People cannot register here themselves.',
   captcha_failed: 'The proof that no robot asks is wrong, too old or was used before.',
+  invite_not_found: 'There is no such invite.',
+  invite_invalid: 'The invitation is not valid, or not any more.',
   // Access
   role_not_found: 'There is no such role.',
   role_taken: 'There is already a role of this name.',

@@ -19,6 +19,7 @@ export type WebhookId = Branded<'webhook'>;
 export type EventId = Branded<'event'>;
 export type WebhookDeliveryId = Branded<'webhook-delivery'>;
 export type JobId = Branded<'job'>;
+export type InviteId = Branded<'invite'>;
 export type JobFileId = Branded<'job-file'>;
 
 /** The moment of the latest id, as its first 48 bits are written, and how many there were in it before. */

@@ -112,6 +112,8 @@ export const LIMITS = {
   captchaAnswerBytes: 16 * 1024,
   registrationDomains: 50,
   captchaSecretChars: 512,
+  inviteSeconds: 7 * 86_400,
+  invitesKeptSeconds: 30 * 86_400,
   termsVersions: 20,
   termsChars: 64 * 1024,
   smtpUserChars: 256,

@@ -163,6 +163,7 @@ const FOREIGN: Record<string, Makers> = {
     factor_not_found: async ({ as }) => ({ factorId: (await enrolTotp(as)).factorId }),
     grant_not_found: async (owner) => (await WRITES['v1']!['removeMyApplication']!.make(owner)).params!,
     device_not_found: async (owner) => (await WRITES['v1']!['forgetRememberedBrowser']!.make(owner)).params!,
+    invite_not_found: async (owner) => (await WRITES['v1']!['revokeInvite']!.make(owner)).params!,
     job_not_found: async (owner) => ({ id: await aJobOf(owner) }),
     webhook_not_found: async (owner) => ({ id: await aWebhookOf(owner) }),
     webhook_delivery_not_found: aDeliveryOf,

@@ -197,6 +197,25 @@ describeInBrowser('by letters, in a browser', function (this: Mocha.Suite) {
     });
   });
 
+  it('an invite is accepted by who is new, without JavaScript', async () => {
+    const site = await openSite();
+    const email = `bob@${site.slug}.test`;
+    await node.house.services.invites.create({ ...site.call, now: new Date() }, { email, roles: ['AUDITOR'] });
+    const bob = await visiting(site, WITHOUT);
+    const tab = await bob.open(await linkIn(await sink.letterTo(email), '/invite'));
+    await titled(tab, `Join Tenant ${site.slug}`);
+    await tab.locator('#first_name').fill('Bob');
+    await tab.locator('#last_name').fill('Okri');
+    await tab.locator('#password').fill(NEXT);
+    await tab.locator('#password_confirmation').fill(NEXT);
+    await press(tab, 'Accept the invitation');
+    await titled(tab, 'Welcome');
+    await tab.getByRole('link', { name: 'Sign in' }).click();
+    await logIn(tab, email, NEXT);
+    await tab.waitForURL(`${site.issuer}/account`);
+    expect(bob.complaints).to.deep.equal([]);
+  });
+
   it('a proven address and accepted terms stand between the password and the application', async () => {
     const terms = { versions: [{ version: '1', documents: { en: { text: 'Be kind.' } } }] };
     const site = await openSite({ signIn: { requireVerifiedEmail: true }, terms });

@@ -87,6 +87,23 @@ export const ERRAND_SAMPLES: readonly Sample[] = [
     },
   },
   {
+    name: 'invite',
+    view: 'invite',
+    data: {
+      ...{ ...form, token: 'the-token', address: account.identifier, organisation: 'Harbour Books' },
+      ...{ hasAccount: false, typed: { firstName: '', lastName: '' }, minLength: 8 },
+    },
+  },
+  {
+    name: 'invite-known',
+    view: 'invite',
+    data: {
+      ...{ ...form, token: 'the-token', address: account.identifier, organisation: 'Harbour Books' },
+      ...{ hasAccount: true, typed: { firstName: '', lastName: '' }, minLength: 8 },
+      problem: { code: 'current_password_wrong' },
+    },
+  },
+  {
     name: 'terms',
     view: 'terms',
     data: { ...form, account, version: '2026-11', language: 'en', text: TERMS, url: 'https://northwind.example/terms' },

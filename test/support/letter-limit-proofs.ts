@@ -10,6 +10,8 @@ const termsOf = (version: string, more = 0) => ({ version, documents: { en: { te
 
 /** Where the limits of letters, of what is proven by them, and of registration are shown to hold. */
 export const LETTER_PROOFS: Record<string, Proof> = {
+  inviteSeconds: file('domain/invites/acceptance.test.ts', 'for a week'),
+  invitesKeptSeconds: file('domain/invites/invite-service.test.ts', 'thirty days after'),
   changeEmailSeconds: sizes('domain/recovery/email-token.ts'),
   emailCodeTries: sizes('domain/recovery/email-token-service.ts'),
   emailCodesOfBrowser: file('domain/recovery/recovery-reset.test.ts', 'the last three letters'),

@@ -15,6 +15,7 @@ import * as deliveries from './deliveries.ts';
 import * as email from './email.ts';
 import { DESCRIBED_EVENTS } from './event-body.ts';
 import { challengeIds, tenantIds } from './ids.ts';
+import * as invites from './invites.ts';
 import * as jobs from './jobs.ts';
 import * as me from './me.ts';
 import * as members from './members.ts';
@@ -95,6 +96,7 @@ export function createV1(deps: CallerDeps): Contract {
       permissions,
       users,
       userRoles,
+      invites,
       audit,
       clients,
       clientRoles,
@@ -238,6 +240,9 @@ const FAILURES_OF_V1: Record<FailureCode, Dress> = {
 
   registration_closed: plain(403, 'REGISTRATION_CLOSED'),
   captcha_failed: plain(422, 'CAPTCHA_FAILED'),
+
+  invite_not_found: plain(404, 'INVITE_NOT_FOUND'),
+  invite_invalid: plain(410, 'INVITE_INVALID'),
 
   role_not_found: plain(404, 'ROLE_NOT_FOUND'),
   role_taken: plain(409, 'ROLE_DUPLICATE'),

@@ -5,6 +5,7 @@ import type {
   DeliveryId,
   EventId,
   FactorId,
+  InviteId,
   JobId,
   NodeId,
   PermissionId,
@@ -62,4 +63,5 @@ export const auditIds = idCodec<AuditId>('aud');
 export const webhookIds = idCodec<WebhookId>('whk');
 export const eventIds = idCodec<EventId>('evt');
 export const webhookDeliveryIds = idCodec<WebhookDeliveryId>('whd');
+export const inviteIds = idCodec<InviteId>('inv');
 export const jobIds = idCodec<JobId>('job');

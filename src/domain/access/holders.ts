@@ -113,6 +113,17 @@ export function createHolders({ audit }: { audit: AuditService }) {
       assertHolds(tx.actor, permissionsOfRoles(await store.rolesAtNodes(tx, nodeIds)));
     },
 
+    /**
+     * Makes sure that the actor may give these roles to a holder of a kind whom there may not be yet; gives nothing.
+     *
+     * @throws Failure `role_not_found`, `invalid_input`, `privilege_escalation`
+     */
+    async assertMayGive(tx: TenantCall, kind: store.Holder['kind'], names: readonly string[]): Promise<void> {
+      const roles = await namedRoles(tx, names);
+      assertFits({ kind }, roles);
+      assertHolds(tx.actor, permissionsOfRoles(roles));
+    },
+
     /** The roles of a user in the tenant, by name. @throws Failure `user_not_found` */
     async rolesOf(call: TenantCall, userId: UserId): Promise<Role[]> {
       return inTransaction(call, async (tx) => {
@@ -222,7 +233,7 @@ async function namedRoles(tx: TenantCall, names: readonly string[]): Promise<Rol
 }
 
 /** An operator is a person, and of the whole platform. */
-function assertFits({ kind }: store.Holder, roles: readonly Role[]): void {
+function assertFits({ kind }: Pick<store.Holder, 'kind'>, roles: readonly Role[]): void {
   if (kind !== 'user' && roles.some(({ name }) => name === 'SUPER_ADMIN'))
     throw new Failure('invalid_input', { field: 'roles', problem: 'SUPER_ADMIN is for users of the platform tenant' });
 }

@@ -6,8 +6,8 @@ import { Failure } from '../../kernel/failure.ts';
 import { LIMITS } from '../../kernel/limits.ts';
 import { sha256 } from '../../kernel/secret.ts';
 
-/** What strangers ask letters for. */
-export type LetterKind = 'recovery' | 'registration' | 'verification' | 'email-change';
+/** What strangers ask letters for, and those that go to strangers. */
+export type LetterKind = 'recovery' | 'registration' | 'verification' | 'email-change' | 'invite';
 
 /**
  * Counts letters that strangers ask for and codes that they try, over all nodes. What was counted stays counted: nobody
@@ -27,7 +27,7 @@ export function createRecoveryThrottle({ counters }: { counters: Knex }) {
       points,
       duration: LIMITS.recoveryWindowSeconds,
     });
-  const kinds: readonly LetterKind[] = ['recovery', 'registration', 'verification', 'email-change'];
+  const kinds: readonly LetterKind[] = ['recovery', 'registration', 'verification', 'email-change', 'invite'];
   const byName = perKind(kinds, (kind) => limiter(kind, LIMITS.recoveriesOfEmail));
   const byAddress = perKind(kinds, (kind) => limiter(`${kind}-address`, LIMITS.recoveriesOfAddress));
   const unprovenByAddress = limiter('registration-unproven', LIMITS.unprovenRegistrationsOfAddress);

@@ -1,4 +1,8 @@
+import { inviteIds } from '../../../src/api/v1/ids.ts';
 import type { Send } from '../api.ts';
+import { lastLetter } from '../letters.ts';
+import { PASSWORD } from '../node.ts';
+import type { SignedIn } from '../v1.ts';
 import { aDeliveryOf, aJobOf, aWebhookOf } from '../v1-things.ts';
 import type { Maker } from './write.ts';
 
@@ -45,6 +49,23 @@ export const ADMINISTRATION_WRITES: Record<string, Maker> = {
     make: ({ tokens: { user } }) => ({ params: { id: user.id }, body: { roles: ['TENANT_ADMIN', 'AUDITOR'] } }),
     leaves: ['user.roles_changed'],
   },
+  createInvite: {
+    make: ({ site: { slug } }) => ({ body: { email: `bob@${slug}.test`, roles: ['AUDITOR'] } }),
+    leaves: ['invite.created'],
+  },
+  revokeInvite: {
+    make: async (owner) => ({ params: { id: inviteIds.encode((await anInvite(owner)).id) } }),
+    leaves: ['invite.revoked'],
+  },
+  // An account, its roles and its first session are things of their own.
+  acceptInvite: {
+    make: async (owner) => {
+      await anInvite(owner);
+      const { token } = (await lastLetter(owner.node, owner.site, 'invite')).values.link.query!;
+      return { body: { token, password: PASSWORD, firstName: 'Bob' } };
+    },
+    leaves: ['user.created', 'user.roles_changed', 'invite.accepted', 'sign_in.succeeded'],
+  },
   createWebhook: {
     make: () => ({ body: { url: 'https://hooks.example/', events: ['role.*'] } }),
     leaves: ['webhook.created'],
@@ -71,6 +92,9 @@ export const ADMINISTRATION_WRITES: Record<string, Maker> = {
   },
   cancelJob: { make: async (owner) => ({ params: { id: await aJobOf(owner) } }), leaves: ['job.cancelled'] },
 };
+
+const anInvite = ({ node, site }: SignedIn) =>
+  node.house.services.invites.create(site.call, { email: `bob@${site.slug}.test`, roles: ['AUDITOR'] });
 
 const aNode = async (as: Send): Promise<string> =>
   (await as('POST', '/api/v1/nodes', { body: { type: 'team', name: 'Day' } })).body.id;
