@@ -9,6 +9,8 @@ export async function up(knex: Knex): Promise<void> {
       id              uuid        not null,
       email           text        not null,
       email_canonical text        not null,
+      -- who the person is, or will be: what the audit trail tells of them goes when they are erased
+      user_id         uuid        not null,
       -- names, since a role is looked for anew when somebody accepts
       roles           text[]      not null,
       -- the node at which the roles are; null: in the tenant as a whole. A node that goes takes its invites along

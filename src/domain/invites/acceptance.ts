@@ -1,9 +1,10 @@
 import { type Actor, inTransaction, type OperatorCall, type TenantCall } from '../../kernel/call.ts';
 import { Failure } from '../../kernel/failure.ts';
-import { newId, type TenantId, type UserId } from '../../kernel/ids.ts';
+import type { TenantId, UserId } from '../../kernel/ids.ts';
 import { LIMITS } from '../../kernel/limits.ts';
 import { sha256 } from '../../kernel/secret.ts';
 import type { AccessService } from '../access/access-service.ts';
+import { changeOf } from '../audit/audit-note.ts';
 import type { AuditService } from '../audit/audit-service.ts';
 import type { LetterService } from '../mail/letter-service.ts';
 import type { MembershipService } from '../nodes/membership-service.ts';
@@ -127,18 +128,24 @@ export function createAcceptance(deps: AcceptanceDeps) {
         await letters.toUser(tx, id, 'welcome', { link: { path: '/' } });
       } else await holdUser(tx, used, id);
       await give(tx, used, id);
-      const details = { userId: id, ...auditedInvite(used) };
-      await audit.record(tx, 'invite.accepted', { target: `invite:${used.id}`, details });
+      const target = `invite:${used.id}`;
+      const details = { userId: id };
+      await audit.record(tx, 'invite.accepted', {
+        target,
+        about: id,
+        details,
+        ...changeOf(auditedInvite(used), undefined),
+      });
       return id;
     }).catch((error: unknown) => refuse(there, invite, error));
     return { tenantId: there.tenantId, userId };
   }
 
   /** What nobody may give any more is no invite any more. It stays as it was: the inviter may be let in again. */
-  async function refuse(call: TenantCall, { id }: Invite, error: unknown): Promise<never> {
+  async function refuse(call: TenantCall, { id, userId: about }: Invite, error: unknown): Promise<never> {
     if (!(error instanceof Failure) || !VOID.has(error.code)) throw error;
     const details = { reason: error.code };
-    await audit.recordRefusal(call, 'invite.refused', { target: `invite:${id}`, details });
+    await audit.recordRefusal(call, 'invite.refused', { target: `invite:${id}`, about, details });
     throw new Failure('invite_invalid', details);
   }
 
@@ -172,7 +179,7 @@ export function createAcceptance(deps: AcceptanceDeps) {
         await passwords.prove(there, user.id, { current: password, deviceCookie, refusal: 'invite.refused' });
         return finish(found, token);
       }
-      const userId = newId<UserId>();
+      const { userId } = invite;
       const ready = await passwords.prepareNew(there, { userId, email: invite.email }, password, tenant);
       return finish(found, token, { userId, password: ready, profile });
     },

@@ -5,8 +5,9 @@ import { LIMITS } from '../../kernel/limits.ts';
 import { type Page, type PageQuery, pageWindow } from '../../kernel/page.ts';
 import { randomToken, sha256 } from '../../kernel/secret.ts';
 import type { AccessService } from '../access/access-service.ts';
+import { changeOf } from '../audit/audit-note.ts';
 import type { AuditService } from '../audit/audit-service.ts';
-import { maskedEmail, shownName } from '../mail/letter.ts';
+import { shownName } from '../mail/letter.ts';
 import type { LetterService } from '../mail/letter-service.ts';
 import type { NodeService } from '../nodes/node-service.ts';
 import type { RecoveryThrottle } from '../recovery/recovery-throttle.ts';
@@ -34,7 +35,7 @@ export type InviteDeps = AcceptanceDeps & {
  */
 export function createInviteService(deps: InviteDeps) {
   const { audit, access, nodes, users, letters, throttle, directory } = deps;
-  const target = ({ id }: Pick<Invite, 'id'>) => ({ target: `invite:${id}` });
+  const target = ({ id, userId }: Invite) => ({ target: `invite:${id}`, about: userId });
 
   /** Whom an invite would help nobody to: who is barred stays barred. */
   function assertInvitable(user: User | undefined): void {
@@ -98,11 +99,14 @@ export function createInviteService(deps: InviteDeps) {
         const invite = await store.put(tx, {
           ...asked,
           ...{ id: newId<InviteId>(), email, emailCanonical, hash: sha256(token) },
+          userId: user?.id ?? newId<UserId>(),
           inviter: inviterOf(tx),
           expiresAt: new Date(tx.now.getTime() + LIMITS.inviteSeconds * 1000),
         });
-        const details = { email: maskedEmail(email), ...auditedInvite(invite) };
-        await audit.record(tx, 'invite.created', { ...target(invite), details });
+        await audit.record(tx, 'invite.created', {
+          ...target(invite),
+          ...changeOf(undefined, auditedInvite(invite)),
+        });
         await write(tx, invite, token, user);
         return invite;
       });
@@ -120,7 +124,10 @@ export function createInviteService(deps: InviteDeps) {
       await inTransaction(call, async (tx) => {
         const invite = await store.remove(tx, id);
         if (!invite) throw new Failure('invite_not_found', { id });
-        await audit.record(tx, 'invite.revoked', { ...target(invite), details: auditedInvite(invite) });
+        await audit.record(tx, 'invite.revoked', {
+          ...target(invite),
+          ...changeOf(auditedInvite(invite), undefined),
+        });
       });
     },
 

@@ -6,6 +6,7 @@ type Row = {
   id: InviteId;
   email: string;
   email_canonical: string;
+  user_id: UserId;
   roles: string[];
   node_id: NodeId | null;
   inviter_kind: Inviter['kind'];
@@ -18,6 +19,7 @@ const COLUMNS = [
   'id',
   'email',
   'email_canonical',
+  'user_id',
   'roles',
   'node_id',
   'inviter_kind',
@@ -30,6 +32,7 @@ const toInvite = (row: Row): Invite => ({
   id: row.id,
   email: row.email,
   emailCanonical: row.email_canonical,
+  userId: row.user_id,
   roles: row.roles,
   nodeId: row.node_id,
   inviter: { kind: row.inviter_kind, id: row.inviter_id },
@@ -40,13 +43,22 @@ const toInvite = (row: Row): Invite => ({
 /** Puts an invite down in the place of an earlier one for the same address. */
 export async function put(
   { db, tenantId, now }: TenantCall,
-  { inviter, emailCanonical, nodeId, expiresAt, roles, ...invite }: Omit<Invite, 'createdAt'> & { hash: Buffer },
+  {
+    inviter,
+    emailCanonical,
+    userId,
+    nodeId,
+    expiresAt,
+    roles,
+    ...invite
+  }: Omit<Invite, 'createdAt'> & { hash: Buffer },
 ): Promise<Invite> {
   const [row] = await db('invites')
     .insert({
       ...invite,
       tenant_id: tenantId,
       email_canonical: emailCanonical,
+      user_id: userId,
       roles: [...roles],
       node_id: nodeId,
       inviter_kind: inviter.kind,

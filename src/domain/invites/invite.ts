@@ -1,7 +1,8 @@
 import type { Actor } from '../../kernel/call.ts';
 import { Failure } from '../../kernel/failure.ts';
-import type { InviteId, NodeId } from '../../kernel/ids.ts';
+import type { InviteId, NodeId, UserId } from '../../kernel/ids.ts';
 import type { Permission } from '../access/role.ts';
+import { maskedEmail } from '../mail/letter.ts';
 
 /** Who has invited, as they are asked again when somebody accepts. */
 export type Inviter = { kind: 'user' | 'client' | 'system'; id: string };
@@ -12,6 +13,8 @@ export type Invite = {
   /** As it was typed; the letter went there. */
   email: string;
   emailCanonical: string;
+  /** Who they are, or will be where the address has no account yet. */
+  userId: UserId;
   /** Names of roles: at the node where there is one, else in the tenant as a whole. */
   roles: readonly string[];
   nodeId: NodeId | null;
@@ -27,8 +30,12 @@ export type InviteDraft = {
   nodeId?: NodeId | undefined;
 };
 
-/** What the audit trail may tell of an invite; whom it is for is told by the address in part. */
-export const auditedInvite = ({ roles, nodeId }: Pick<Invite, 'roles' | 'nodeId'>) => ({ roles: [...roles], nodeId });
+/** What the audit trail may tell of an invite. */
+export const auditedInvite = ({ email, roles, nodeId }: Pick<Invite, 'email' | 'roles' | 'nodeId'>) => ({
+  email: maskedEmail(email),
+  roles: [...roles],
+  nodeId,
+});
 
 /** `expired`: nobody has accepted in time. It can be made anew. */
 export const statusOf = ({ expiresAt }: Pick<Invite, 'expiresAt'>, now: Date): 'pending' | 'expired' =>
