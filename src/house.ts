@@ -100,7 +100,7 @@ export async function openHouse({ config, log, databaseUrl }: HouseOptions): Pro
     const texting = createSmsOffice({
       messages: services.textMessages,
       directory,
-      sender: createSmsSender({ fetch: egress.fetch }),
+      sender: createSmsSender({ egress }),
       publicUrl: new URL(config.PUBLIC_URL),
       callIn: (tenantId) => ({ ...operator('sms'), tenantId }),
     });

@@ -37,10 +37,10 @@ const LATER = [401, 403, 407, 408, 409, 425, 429];
  * @param twilioUrl where Twilio's API stands
  */
 export function createSmsSender({
-  fetch,
+  egress,
   twilioUrl = 'https://api.twilio.com',
 }: {
-  fetch: Egress['fetch'];
+  egress: Pick<Egress, 'fetch'>;
   twilioUrl?: string | undefined;
 }) {
   const breaker = createBreaker();
@@ -54,7 +54,7 @@ export function createSmsSender({
     async send(gateway: SmsGateway, sms: Sms, signal: AbortSignal): Promise<void> {
       const [url, init] = gateway.kind === 'twilio' ? twilio(twilioUrl, gateway, sms) : webhook(gateway, sms);
       const attempt = async () => {
-        const { status } = await fetch(url, { ...init, method: 'POST', signal, timeoutMs: LIMITS.smsGatewayMs });
+        const { status } = await egress.fetch(url, { ...init, method: 'POST', signal, timeoutMs: LIMITS.smsGatewayMs });
         if (status >= 400 && status < 500 && !LATER.includes(status)) throw new SmsRefused(status);
         if (status < 200 || status > 299) throw new Error(`the gateway answered ${status}`);
       };

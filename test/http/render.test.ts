@@ -31,7 +31,22 @@ function poisoned<T>(data: T, poison: string): T {
   if (Array.isArray(data)) return data.map((item) => poisoned(item, poison)) as T;
   if (typeof data !== 'object' || data === null || data instanceof Date) return data;
   const kept = new Set([
-    ...['outcome', 'reason', 'factor', 'others', 'section', 'act', 'what', 'matter', 'kind', 'note', 'rules'],
+    ...[
+      'outcome',
+      'reason',
+      'factor',
+      'others',
+      'section',
+      'act',
+      'what',
+      'matter',
+      'kind',
+      'note',
+      'rules',
+      'channel',
+      'change',
+      'first',
+    ],
     'timezone',
     // Addresses that the house makes itself.
     ...['base', 'href', 'backTo', 'signOutUrl'],

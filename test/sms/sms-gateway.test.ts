@@ -25,7 +25,7 @@ describe('the sender of text messages', () => {
   const aSender = (allowedCidrs = ['127.0.0.0/8']) => {
     const { log, text } = aLog();
     return {
-      ...createSmsSender({ fetch: createEgress({ allowedCidrs, log }).fetch, twilioUrl: gateway.url }),
+      ...createSmsSender({ egress: createEgress({ allowedCidrs, log }), twilioUrl: gateway.url }),
       logged: text,
     };
   };
