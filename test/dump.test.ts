@@ -40,6 +40,9 @@ type Live = {
 /** Tries one string in one place; tells whether it was let in. */
 type Door = (value: string) => Promise<boolean>;
 
+/** Doors whose secrets somebody may have chosen. */
+const CHOSEN = ['password', 'client secret', 'secret of the registered client'];
+
 describe('a dump of a running system', function () {
   this.timeout(180_000);
   let database: TestDatabase;
@@ -90,7 +93,8 @@ describe('a dump of a running system', function () {
 
     const opened: string[] = [];
     for (const [place, door] of Object.entries(doors)) {
-      const waiting = [...guesses];
+      // People and operators choose their secrets; what we make is never as short as most words of a dump.
+      const waiting = guesses.filter((guess) => guess.length >= 16 || CHOSEN.includes(place));
       const tryAll = async () => {
         for (let guess = waiting.pop(); guess !== undefined; guess = waiting.pop())
           if (await door(guess)) opened.push(`${place}: ${guess}`);
@@ -98,6 +102,7 @@ describe('a dump of a running system', function () {
       await Promise.all(Array.from({ length: 6 }, tryAll));
     }
     expect(opened).to.deep.equal([]);
+    expect(Object.keys(doors)).to.include.members(CHOSEN);
   });
 
   it('was tried at doors that open to the real values', async () => {
