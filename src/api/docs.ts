@@ -119,7 +119,7 @@ function shown(route: Route): object {
     parameters: parameters.filter(
       ({ in: place, name }) => place === 'path' || place === 'query' || (place === 'header' && name !== 'X-Request-Id'),
     ),
-    fields: fieldsOf(requestBody?.content['application/json'].schema),
+    fields: fieldsOf(requestBody?.content['application/json']?.schema),
     exampleBody: pretty(operation.example?.body),
     exampleAnswer: pretty(operation.example?.answer),
     outcomes: outcomesOf(route).map(({ status, body, codes }) => ({ status, isAnswer: body !== undefined, codes })),

@@ -6,6 +6,7 @@ import type { Services } from '../domain/services.ts';
 import { readJson } from '../http/json-body.ts';
 import { type RateLimiter, type RateRule, rateHeaders, type Spent } from '../http/rate-limit.ts';
 import { traceparentOf } from '../http/request-id.ts';
+import { uploadOf } from '../http/upload.ts';
 import { type Fields, parseUrlEncoded } from '../http/url-encoded.ts';
 import { type Networks, networkOf } from '../kernel/address.ts';
 import { nameOfActor, type OperatorCall, type Origin, type TenantCall } from '../kernel/call.ts';
@@ -115,24 +116,32 @@ async function run(
   const params = operation.params && pathOf(operation, values);
   const fields = queryOf(ctx, contract);
   const query = parsedBy(operation.query, noQuery, fields);
-  const given = await readJson(ctx);
+  const { services } = deps;
+  const file = operation.uploads && (await takeFile(ctx, call as TenantCall, operation.uploads, services));
+  const given = file ? { digest: file.digest } : await readJson(ctx);
   const asked = {
     params,
     query,
-    body: parsedBy(operation.body, noBody, given),
+    body: file ? undefined : parsedBy(operation.body, noBody, given),
     browser: browserOf(ctx, deps.isSecure),
     expected: isConditional(operation) ? expectedOf(ctx) : undefined,
   };
-  const { services } = deps;
   const prepare = async () => operation.prepare?.({ ...asked, call } as never, services);
   const handle = (within: OpenCall | TenantCall, ready: unknown) =>
-    operation.handle({ ...asked, call: within, ready, answer, stream } as never, services);
+    operation.handle({ ...asked, call: within, ready, file, answer, stream } as never, services);
 
   const key = keyOf(ctx, operation);
   if (key === undefined) return sendAnswer(ctx, operation, await handle(call, await prepare()));
   const work = async (tx: OpenCall, ready: unknown) => withCookies(ctx, replyOf(operation, await handle(tx, ready)));
   const keyed = { key, asked: { params: values, query: fields, body: given }, prepare, work };
   sendReply(ctx, await replyOnce(route, call, keyed, services.idempotency));
+}
+
+/** Takes a file in, and tells it from others by its digest. @throws Failure `too_large`, `job_limit`, `unsupported_media` */
+async function takeFile(ctx: Context, call: TenantCall, types: readonly string[], { jobs }: Pick<Services, 'jobs'>) {
+  const { type, bytes, digest } = uploadOf(ctx, types);
+  const file = await jobs.files.receive(call, bytes, { type });
+  return { id: file.id, bytes: file.bytes, type, digest: digest() };
 }
 
 const answer = (status: number, body: unknown, more: More = {}) => ({ status, body, more }) as Answer;

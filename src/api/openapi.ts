@@ -144,6 +144,12 @@ function describe(route: Route): Json {
       ...contract.tenantParameters.map((parameter) => ({ ...parameter, required: false, schema: text })),
       ...headerParameters(operation),
     ],
+    ...(operation.uploads && {
+      requestBody: {
+        required: true,
+        content: Object.fromEntries(operation.uploads.map((type) => [type, { schema: text }])),
+      },
+    }),
     ...(body && {
       requestBody: {
         required: !body.safeParse(undefined).success,

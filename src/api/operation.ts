@@ -3,7 +3,7 @@ import type { Services } from '../domain/services.ts';
 import type { RateRule } from '../http/rate-limit.ts';
 import type { Actor, OperatorCall, TenantCall } from '../kernel/call.ts';
 import type { FailureCode } from '../kernel/failure.ts';
-import type { TenantId } from '../kernel/ids.ts';
+import type { JobFileId, TenantId } from '../kernel/ids.ts';
 import type { Expected } from '../kernel/version.ts';
 import type { Browser } from './browser.ts';
 
@@ -62,6 +62,9 @@ export type Answer = {
   [declared]: true;
 };
 
+/** A file that was taken in; it is removed within an hour unless a job is given it. */
+export type TakenFile = { id: JobFileId; type: string; bytes: number };
+
 /** What every step of an operation is given. */
 type Asked<A extends Access, Params, Query, Body> = {
   call: CallFor<A>;
@@ -95,6 +98,8 @@ export type Operation<
   query?: Query;
   /** A strict object, or an optional one; without one, the body is empty. */
   body?: Body;
+  /** Media types of a file that comes instead of a body. It is taken in whole before the handler runs, for a job. */
+  uploads?: readonly string[];
   /** Body by status; `null` for a status without one. What the schema does not name is not sent. */
   answers: Out;
   /** The refusals this operation can give besides `commonFailures`. */
@@ -124,6 +129,8 @@ export type Operation<
     request: Asked<A, Params, Query, Body> & {
       /** What `prepare` gave. */
       ready: Ready;
+      /** What came as a file; of an operation with `uploads` only. */
+      file: TakenFile;
       answer<S extends keyof Out>(status: S, body: Out[S] extends Schema ? z.input<Out[S]> : null, more?: More): Answer;
       /** A 200 of one of `streams`, sent while it is read. */
       stream(type: string, rows: AsyncIterable<string>, filename?: string): Answer;

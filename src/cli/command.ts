@@ -20,6 +20,7 @@ export type CliHouse = {
     | 'audit'
     | 'webhooks'
     | 'jobs'
+    | 'userTransfer'
   > & {
     blueprint: BlueprintService;
   };

@@ -10,6 +10,7 @@ import { jobCommands } from './job.ts';
 import { keyCommands } from './keys.ts';
 import { routeCommands } from './routes.ts';
 import { userCommands } from './user.ts';
+import { userFileCommands } from './user-file.ts';
 import { webhookCommands } from './webhook.ts';
 
 const migrate: Command = {
@@ -27,6 +28,7 @@ const migrate: Command = {
 export const COMMANDS: Record<string, Command> = {
   ...blueprintCommands,
   ...userCommands,
+  ...userFileCommands,
   ...clientCommands,
   ...webhookCommands,
   ...jobCommands,

@@ -38,7 +38,10 @@ import type { Tokens } from './sign-in/tokens.ts';
 import { createTextMessageService } from './sms/text-message-service.ts';
 import type { TenantDirectory } from './tenants/tenant-directory.ts';
 import { createTenantService } from './tenants/tenant-service.ts';
+import { createUserImport, type UserImportDeps } from './user-transfer/user-import.ts';
+import { createUserTransfer, type UserTransferDeps } from './user-transfer/user-transfer.ts';
 import { createUserAdministration } from './users/user-administration.ts';
+import { createUserBatch } from './users/user-batch.ts';
 import { createUserService } from './users/user-service.ts';
 import type { SendToReceiver } from './webhooks/delivery.ts';
 import { createDeliveryService, type DeliveryServiceDeps } from './webhooks/delivery-service.ts';
@@ -97,9 +100,8 @@ export function createServices(deps: ServiceDeps) {
   const apis = createApiService({ audit });
   const clients = createClientService({ audit, access, tenantKeys, grants: sessions, validateMetadata });
   const proofs = createProofRooms({ keys: tenantKeys, sessions, audit, letters, access, users, counters });
-  const { factors } = proofs;
   const byLetter = createProofsByLetter({
-    ...{ letters, passwords, sessions, users, factors, devices, audit, counters, access, ...tree },
+    ...{ letters, passwords, sessions, users, factors: proofs.factors, devices, audit, counters, access, ...tree },
     ...{ keys: tenantKeys, signInThrottle: throttle, platformTenant, postForm: deps.postForm },
     directory: {
       byId: (call, id) => deps.directory().byId(call, id),
@@ -116,24 +118,27 @@ export function createServices(deps: ServiceDeps) {
     onEnd: onSignIn,
   });
   const ways = { signIn, rememberedDevices: createRememberedDeviceService({ devices, audit }) };
-  const { recovery } = byLetter;
-  const userAdministration = createUserAdministration({
-    users,
-    access,
-    tenants,
-    passwords,
-    recovery,
-    factors,
-    letters,
-  });
-  const people = { access, tenants, sessions, passwords, users, userAdministration, apis, clients, letters };
+  const people = { access, tenants, sessions, passwords, users, apis, clients, letters };
+  const userAdministration = createUserAdministration({ ...byLetter, ...people, ...proofs });
+
   const grants = createGrantService({ audit });
   const idempotency = createIdempotencyService({ keys: tenantKeys, platformTenant });
   const ends = { sessionSweep: createSessionSweep({ audit }), logoutDeliveries: createLogoutDeliveries({ audit }) };
-  const outside = createOutsideRooms({ ...deps, audit, access, letters, publisher, keys: tenantKeys });
+  const told = { audit, access, letters, publisher, keys: tenantKeys };
+  const { passwordTransfer, ...outside } = createOutsideRooms({ ...deps, ...told });
   const ground = { audit, tenantKeys, signingKeys, idempotency, grants, duties };
-  const rooms = { ...ground, ...ends, ...tree, ...people, ...proofs, ...ways, ...byLetter, ...outside };
-  return { ...rooms, blueprint: createBlueprintService({ ...rooms, passwordTransfer: createPasswordTransfer() }) };
+  const rooms = {
+    ...ground,
+    ...ends,
+    ...tree,
+    ...people,
+    ...proofs,
+    ...ways,
+    ...byLetter,
+    ...outside,
+    userAdministration,
+  };
+  return { ...rooms, blueprint: createBlueprintService({ ...rooms, passwordTransfer }) };
 }
 
 function hasherOf(config: ServiceSettings, onRun: ServiceDeps['onHash']) {
@@ -148,15 +153,26 @@ function hasherOf(config: ServiceSettings, onRun: ServiceDeps['onHash']) {
 
 type OutsideNeeds = Omit<WebhookServiceDeps, 'publisher'> &
   Pick<DeliveryServiceDeps, 'access' | 'letters'> &
+  Pick<UserImportDeps & UserTransferDeps, 'access'> &
   Pick<ServiceDeps, 'sendToReceiver' | 'onJobFault'> & { publisher: Publisher };
 
 /** Whom a tenant's events are told to, and the work that takes long. */
 function createOutsideRooms({ sendToReceiver: send, onJobFault: onFault, ...needs }: OutsideNeeds) {
   const { audit, keys } = needs;
   const files = createJobFileService({ keys });
-  const jobs = createJobService({ audit, files, kinds: () => ({ 'webhook-redelivery': redelivery }), onFault });
+  const passwordTransfer = createPasswordTransfer();
+  const many = { ...needs, passwordTransfer, users: createUserBatch({ audit }) };
+  const kinds = { 'webhook-redelivery': redelivery, 'user-import': createUserImport(many) };
+  const jobs = createJobService({ audit, files, kinds: () => kinds, onFault });
   const webhooks = createWebhookService(needs);
-  return { jobs, webhooks, deliveries: createDeliveryService({ ...needs, receivers: webhooks, send, jobs }) };
+  const userTransfer = createUserTransfer({ ...many, jobs });
+  return {
+    jobs,
+    passwordTransfer,
+    userTransfer,
+    webhooks,
+    deliveries: createDeliveryService({ ...needs, receivers: webhooks, send, jobs }),
+  };
 }
 
 /** What people prove who they are with, besides a password, and what tells them that somebody else tries. */

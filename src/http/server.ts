@@ -3,6 +3,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import { LIMITS } from '../kernel/limits.ts';
 import type { Log } from '../kernel/log.ts';
 import { securityHeaders } from './security-headers.ts';
+import { isUploading } from './upload.ts';
 
 export type HttpServer = {
   /** Resolves when connections are accepted; gives the port, which `0` leaves open. */
@@ -54,6 +55,8 @@ export function createHttpServer(deps: {
   // One more than allowed, so that the excess is seen and refused; Node would drop it without a word, a second Host too.
   server.maxHeadersCount = LIMITS.requestHeaders + 1;
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
+    // A file has its own clock.
+    if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT' && isUploading(socket)) return;
     // In the middle of an earlier answer on the same connection there is no room for another one.
     const speaking = [...busy].some((response) => response.socket === socket && response.headersSent);
     if (speaking || error.code === 'ECONNRESET' || !socket.writable) socket.destroy();

@@ -229,6 +229,11 @@ export const LIMITS = {
   jobFileBytes: 1024 * 1024 * 1024,
   jobChunkBytes: 1024 * 1024,
   jobChunksRemoved: 64,
+  // Files of users
+  importLineBytes: 64 * 1024,
+  importProblems: 10_000,
+  uploadIdleMs: 30_000,
+  uploadMs: 3_600_000,
   // Log
   logStringChars: 2_048,
   logDepth: 6,

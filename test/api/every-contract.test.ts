@@ -80,16 +80,17 @@ describe('every operation', () => {
           }
         });
 
-        it('refuses a body that is no object of its own fields', async () => {
-          for (const wrong of [[], 'text', 5, null, { ...(valid.body as object), unheardOf: 1 }]) {
-            const { status, text } = await open.send(method, pathOf(route), { body: wrong });
-            expect([wrong, status, text.slice(0, 200)]).to.deep.equal([
-              wrong,
-              statusOf('invalid_input'),
-              text.slice(0, 200),
-            ]);
-          }
-        });
+        if (!operation.uploads)
+          it('refuses a body that is no object of its own fields', async () => {
+            for (const wrong of [[], 'text', 5, null, { ...(valid.body as object), unheardOf: 1 }]) {
+              const { status, text } = await open.send(method, pathOf(route), { body: wrong });
+              expect([wrong, status, text.slice(0, 200)]).to.deep.equal([
+                wrong,
+                statusOf('invalid_input'),
+                text.slice(0, 200),
+              ]);
+            }
+          });
       }
 
       if (body) {

@@ -19,6 +19,11 @@ export const OUTSIDE_PROOFS = {
   webhookBacklog: file('domain/webhooks/delivery-service.test.ts'),
   webhookLogDays: file('domain/webhooks/delivery-log.test.ts'),
   webhookInterestMs: sizes('domain/webhooks/interest.ts'),
+  // Files of users
+  importLineBytes: file('domain/user-transfer/user-file.test.ts'),
+  importProblems: file('domain/user-transfer/user-import.test.ts'),
+  uploadIdleMs: file('http/upload.test.ts', 'for as long as'),
+  uploadMs: file('http/upload.test.ts', 'for as long as'),
   // Long work
   jobs: file('domain/jobs/job-service.test.ts'),
   jobLeaseMs: file('domain/jobs/job-node.test.ts', 'a node that was stopped and comes back'),

@@ -5,6 +5,7 @@ import { createApiService } from '../../src/domain/apis/api-service.ts';
 import { type AuditService, createAuditService } from '../../src/domain/audit/audit-service.ts';
 import { createBlueprintService } from '../../src/domain/blueprint/blueprint-service.ts';
 import { createClientService } from '../../src/domain/clients/client-service.ts';
+import type { JobKind } from '../../src/domain/jobs/job.ts';
 import { createJobFileService } from '../../src/domain/jobs/job-file-service.ts';
 import { createJobService } from '../../src/domain/jobs/job-service.ts';
 import { createTenantKeyService, type TenantKeyService } from '../../src/domain/keys/tenant-key-service.ts';
@@ -21,6 +22,9 @@ import { createDeviceCookies } from '../../src/domain/sign-in/device-cookie.ts';
 import { createThrottle } from '../../src/domain/sign-in/throttle.ts';
 import type { Tenant, TenantDraft } from '../../src/domain/tenants/tenant.ts';
 import { createTenantService } from '../../src/domain/tenants/tenant-service.ts';
+import { createUserImport } from '../../src/domain/user-transfer/user-import.ts';
+import { createUserTransfer } from '../../src/domain/user-transfer/user-transfer.ts';
+import { createUserBatch } from '../../src/domain/users/user-batch.ts';
 import { createUserService } from '../../src/domain/users/user-service.ts';
 import { createPublisher, type Publisher } from '../../src/domain/webhooks/publisher.ts';
 import { redelivery } from '../../src/domain/webhooks/redelivery.ts';
@@ -71,26 +75,28 @@ export function buildRooms() {
     grants: sessions,
     validateMetadata: createMetadataValidator(),
   });
-  const { webhooks, jobs } = buildTold({ audit, tenantKeys, publisher });
+  const many = { audit, access, passwordTransfer, users: createUserBatch({ audit }) };
+  const { webhooks, jobs } = buildTold({ audit, tenantKeys, publisher, userImport: createUserImport(many) });
+  const userTransfer = createUserTransfer({ ...many, jobs });
   const works = { tenants, access, apis, users, clients, nodes, memberships, passwords, passwordTransfer, webhooks };
   const blueprint = createBlueprintService(works);
   const sessionSweep = createSessionSweep({ audit });
-  return { audit, tenantKeys, sessions, sessionSweep, letters, publisher, jobs, blueprint, ...works };
+  return { audit, tenantKeys, sessions, sessionSweep, letters, publisher, jobs, userTransfer, blueprint, ...works };
 }
 
 /** Whom the house tells, and the work that takes long. */
-function buildTold({ audit, tenantKeys, publisher }: Told) {
+function buildTold({ audit, tenantKeys, publisher, userImport }: Told) {
   const { assertUrl } = createEgress({ allowedCidrs: ['127.0.0.0/8'], log: aLog().log });
   const webhooks = createWebhookService({ audit, keys: tenantKeys, publisher, assertUrl });
   const jobs = createJobService({
     audit,
     files: createJobFileService({ keys: tenantKeys }),
-    kinds: () => ({ 'webhook-redelivery': redelivery }),
+    kinds: () => ({ 'webhook-redelivery': redelivery, 'user-import': userImport }),
   });
   return { webhooks, jobs };
 }
 
-type Told = { audit: AuditService; tenantKeys: TenantKeyService; publisher: Publisher };
+type Told = { audit: AuditService; tenantKeys: TenantKeyService; publisher: Publisher; userImport: JobKind };
 
 export type Rooms = ReturnType<typeof buildRooms>;
 

@@ -31,6 +31,7 @@ import * as registration from './registration.ts';
 import * as rememberedBrowsers from './remembered-browsers.ts';
 import * as roles from './roles.ts';
 import * as sessions from './sessions.ts';
+import * as userFiles from './user-files.ts';
 import * as userRoles from './user-roles.ts';
 import * as users from './users.ts';
 import * as webhooks from './webhooks.ts';
@@ -95,6 +96,7 @@ export function createV1(deps: CallerDeps): Contract {
       roles,
       permissions,
       users,
+      userFiles,
       userRoles,
       invites,
       audit,

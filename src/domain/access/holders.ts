@@ -1,7 +1,7 @@
 import { batchesOf } from '../../kernel/batches.ts';
 import { inTransaction, type OperatorCall, type TenantCall } from '../../kernel/call.ts';
 import { Failure } from '../../kernel/failure.ts';
-import type { NodeId, TenantId, UserId } from '../../kernel/ids.ts';
+import type { NodeId, RoleId, TenantId, UserId } from '../../kernel/ids.ts';
 import { LIMITS } from '../../kernel/limits.ts';
 import { changeOf } from '../audit/audit-note.ts';
 import type { AuditService } from '../audit/audit-service.ts';
@@ -195,6 +195,26 @@ export function createHolders({ audit }: { audit: AuditService }) {
     setMemberRoles: (tx: TenantCall, member: { nodeId: NodeId; userId: UserId }, names: readonly string[]) =>
       setRoles(tx, { kind: 'member', ...member }, names),
 
+    /**
+     * Which of these roles the actor may give to somebody new, by name, in the caller's transaction; of the others, why
+     * not: `role_not_found`, `privilege_escalation`.
+     */
+    async grantable(tx: TenantCall, names: readonly string[]): Promise<Map<string, RoleId | Failure>> {
+      const roles = new Map((await holdByNames(tx, names)).map((role) => [role.name, role]));
+      return new Map(names.map((name) => [name, mayGive(tx, name, roles.get(name))]));
+    },
+
+    /** Gives roles that `grantable` gave to users who were made in the caller's transaction. */
+    async grantToNew(tx: TenantCall, grants: readonly { userId: UserId; roleId: RoleId }[]): Promise<void> {
+      const { tenantId } = tx;
+      const rows = grants.map(({ userId, roleId }) => ({
+        tenantId,
+        holder: { kind: 'user', userId } as const,
+        roleId,
+      }));
+      for (const batch of batchesOf(rows, LIMITS.batchRows)) await store.grant(tx, batch);
+    },
+
     /** Whom the house writes to about a tenant: its active administrators, in the caller's transaction; ten at most. */
     administrators: (tx: TenantCall): Promise<UserId[]> => store.holders(tx, 'TENANT_ADMIN', LIMITS.tenantContacts),
 
@@ -236,4 +256,15 @@ async function namedRoles(tx: TenantCall, names: readonly string[]): Promise<Rol
 function assertFits({ kind }: Pick<store.Holder, 'kind'>, roles: readonly Role[]): void {
   if (kind !== 'user' && roles.some(({ name }) => name === 'SUPER_ADMIN'))
     throw new Failure('invalid_input', { field: 'roles', problem: 'SUPER_ADMIN is for users of the platform tenant' });
+}
+
+function mayGive({ actor }: TenantCall, name: string, role: Role | undefined): RoleId | Failure {
+  if (!role) return new Failure('role_not_found', { names: [name] });
+  try {
+    assertHolds(actor, permissionsOfRoles([role]));
+    return role.id;
+  } catch (error) {
+    if (error instanceof Failure) return error;
+    throw error;
+  }
 }

@@ -2,7 +2,7 @@ import type { OperatorCall, TenantCall } from '../../kernel/call.ts';
 import type { TenantId, UserId } from '../../kernel/ids.ts';
 import type { Identifier, User, UserStatus, UserValues } from './user.ts';
 
-type Row = {
+export type Row = {
   tenant_id: TenantId;
   id: UserId;
   email: string;
@@ -22,7 +22,7 @@ type Row = {
   last_sign_in_at: Date | null;
 };
 
-const COLUMNS = [
+export const COLUMNS = [
   'id',
   'email',
   'email_canonical',
@@ -40,7 +40,7 @@ const COLUMNS = [
   'last_sign_in_at',
 ] as const;
 
-const toUser = (row: Pick<Row, (typeof COLUMNS)[number]>): User => ({
+export const toUser = (row: Pick<Row, (typeof COLUMNS)[number]>): User => ({
   id: row.id,
   email: row.email,
   emailCanonical: row.email_canonical,
@@ -73,7 +73,7 @@ const COLUMN_OF: Record<keyof UserValues, keyof Row> = {
   status: 'status',
 };
 
-const toColumns = (values: Partial<UserValues>) =>
+export const toColumns = (values: Partial<UserValues>) =>
   Object.fromEntries(Object.entries(values).map(([key, value]) => [COLUMN_OF[key as keyof UserValues], value]));
 
 export type OwnedUser = { tenantId: TenantId; user: User };

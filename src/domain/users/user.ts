@@ -72,7 +72,7 @@ export function versionOfUser({ lastSignInAt: _, updatedAt: _at, ...user }: User
 }
 
 /** What the audit trail tells of a user. */
-export const auditedUser = (user: User) => ({
+export const auditedUser = (user: Omit<UserValues, 'usernameCanonical'>) => ({
   email: user.email,
   emailVerified: user.emailVerified,
   username: user.username,

@@ -15,6 +15,10 @@ export const USER_WRITES: Record<string, Maker> = {
     }),
     leaves: ['user.created'],
   },
+  importUsers: {
+    make: () => ({ raw: '{}', headers: { 'content-type': 'application/x-ndjson' } }),
+    leaves: ['job.created'],
+  },
   updateUser: {
     make: async (owner) => ({ params: { id: await someone(owner) }, body: { firstName: 'Ann' } }),
     leaves: ['user.updated'],

@@ -5,6 +5,8 @@ export type Write = {
   params?: Record<string, string>;
   body?: Record<string, unknown>;
   headers?: Record<string, string>;
+  /** A file that is sent instead of a body. */
+  raw?: string;
 };
 
 /** How the request of one operation is made, and what it leaves. */
