@@ -1,9 +1,11 @@
 import '../src/oidc/core-notices.ts';
 import { type BenchServer, openBenchServer } from './database.ts';
 import { heavyGuesses, reportGuesses } from './heavy/guesses.ts';
+import { heavyImport, reportImport } from './heavy/import.ts';
 import { compareStorages, reportStorages } from './heavy/node-storages.ts';
 import { heavyNodes, reportNodes } from './heavy/nodes.ts';
 import { heavyTenants, reportTenants } from './heavy/tenants.ts';
+import { heavyUsersList, reportUsersList } from './heavy/users-list.ts';
 import { describeMachine, pinSelf } from './machine.ts';
 
 /** Long runs that no test has the time for; `npm run heavy -- NAME`. Each has a small version among the tests. */
@@ -21,6 +23,9 @@ const RUNS: Record<string, () => Promise<string>> = {
     onServer(async (server) =>
       reportTenants(await heavyTenants(server, { tenants: 10_000, cold: 200, warm: 4_000, restarts: 5 })),
     ),
+  'users-list': () =>
+    onServer(async (server) => reportUsersList(await heavyUsersList(server, { users: 1_000_000, rounds: 9 }))),
+  import: () => onServer(async (server) => reportImport(await heavyImport(server, { users: 1_000_000 }))),
 };
 
 async function onServer(run: (server: BenchServer) => Promise<string>): Promise<string> {

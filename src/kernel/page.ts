@@ -17,13 +17,22 @@ export function pageWindow({ page = 1, pageSize = 50 }: PageQuery): { page: numb
 }
 
 /**
- * A pattern for `ilike … escape '\'` that finds the text anywhere; its wildcards are letters like any other.
+ * The text that is searched for, without the space around it.
  *
- * @throws Failure `invalid_input` when the text is too short or too long to search for
+ * @throws Failure `invalid_input` when it is too short or too long to search for
  */
-export function likePattern(search: string): string {
+export function searchText(search: string): string {
   const text = search.trim();
   const badLength = text.length < LIMITS.searchMinChars || text.length > LIMITS.searchMaxChars;
   if (badLength || /\0/.test(text) || !text.isWellFormed()) throw new Failure('invalid_input', { field: 'search' });
-  return `%${text.replace(/[\\%_]/g, '\\$&')}%`;
+  return text;
+}
+
+/**
+ * A pattern for `ilike … escape '\'` that finds the text anywhere; its wildcards are letters like any other.
+ *
+ * @throws Failure what `searchText` throws
+ */
+export function likePattern(search: string): string {
+  return `%${searchText(search).replace(/[\\%_]/g, '\\$&')}%`;
 }

@@ -55,4 +55,44 @@ describe('the planner', () => {
         expect(await planOf(tx, 'uuid, uuid', children, values)).to.match(/nodes_sibling[\s\S]*parent_id = \$2/);
       }),
     ));
+
+  it('searches and orders the users of a tenant by indices alone', () =>
+    inEmptyDatabase((db) =>
+      db.transaction(async (tx) => {
+        await tx.raw(
+          `select set_config('gatehouse.operator', 'on', true); set local plan_cache_mode = force_custom_plan`,
+        );
+        await tx.raw(
+          `insert into tenants (id, slug, name, type, status, created_at, updated_at)
+            select gen_random_uuid(), 't' || i, 'T', 'customer', 'active', now(), now() from generate_series(1, 3) i`,
+        );
+        await tx.raw(
+          `insert into users (tenant_id, id, email, email_canonical, username, username_canonical, first_name, last_name,
+              status, created_at, updated_at)
+            select id, gen_random_uuid(), i || '@b', i || '@b', 'u' || i, 'u' || i, 'F' || i, 'L' || i, 'active', now(), now()
+            from tenants, generate_series(1, 5000) i`,
+        );
+        await tx.raw('analyze users');
+        const { rows } = await tx.raw<Rows<{ id: string }>>('select id from tenants limit 1');
+        const tenant = `'${rows[0]!.id}'`;
+        for (const [index, column] of [
+          ['users_by_email', 'email_canonical collate "C"'],
+          ['users_by_username', 'username_canonical collate "C"'],
+          ['users_by_name', 'name_key'],
+          ['users_by_last_name', 'last_name_key'],
+        ]) {
+          const range = `select id from users where tenant_id = $1 and ${column} >= $2 and ${column} < $3 limit 10001`;
+          expect(await planOf(tx, 'uuid, text, text', range, `${tenant}, 'a', 'b'`)).to.include(index);
+        }
+        for (const [index, order] of [
+          ['users_by_age', 'created_at desc, id desc'],
+          ['users_by_email', 'email_canonical collate "C", id'],
+          ['users_by_last_name', 'last_name_key, id'],
+        ]) {
+          const page = `select id from users where tenant_id = $1 order by ${order} limit 50`;
+          const plan = await planOf(tx, 'uuid', page, tenant);
+          expect(plan, index).to.include(index).and.not.include('Sort');
+        }
+      }),
+    ));
 });

@@ -29,8 +29,7 @@ export const listUsers = operation({
   method: 'GET',
   path: '/api/v1/users',
   summary: 'List or search the users',
-  description:
-    'The newest first, unless `sort` says otherwise (with `-` for descending). `backend` is where somebody signs in: here, or elsewhere.',
+  description: `The newest first, unless \`sort\` says otherwise (with \`-\` for descending). \`search\` is how the e-mail address, the user name, the whole name or the last name begins, in any case. \`total\` counts to ${LIMITS.countedRows} and no further. \`backend\` is where somebody signs in: here, or elsewhere.`,
   access: { permission: 'iam.users:read' },
   query: z.strictObject({
     ...pageFields,

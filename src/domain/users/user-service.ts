@@ -4,7 +4,7 @@ import { canonicalEmail } from '../../kernel/canonical.ts';
 import { Failure } from '../../kernel/failure.ts';
 import { newId, type TenantId, type UserId } from '../../kernel/ids.ts';
 import { LIMITS } from '../../kernel/limits.ts';
-import { likePattern, type Page, type PageQuery, pageWindow } from '../../kernel/page.ts';
+import { type Page, type PageQuery, pageWindow, searchText } from '../../kernel/page.ts';
 import { assertVersion, type Expected } from '../../kernel/version.ts';
 import type { AccessService } from '../access/access-service.ts';
 import { changeOf } from '../audit/audit-note.ts';
@@ -27,6 +27,7 @@ import {
   type UserValues,
   versionOfUser,
 } from './user.ts';
+import * as lists from './user-list-store.ts';
 import * as store from './user-store.ts';
 
 export type UserServiceDeps = {
@@ -158,7 +159,8 @@ export function createUserService({ audit, access, sessions, passwords, letters 
 
     /**
      * A page of users; the newest first unless `sort` says otherwise (`createdAt`, `email`, `lastName`, with `-` for
-     * descending). `search` looks into e-mail address and names.
+     * descending). `search` is how the e-mail address, the user name, the whole name or the last name begins. `total`
+     * counts to `LIMITS.countedRows` and no further.
      *
      * @throws Failure `invalid_input`
      */
@@ -166,12 +168,12 @@ export function createUserService({ audit, access, sessions, passwords, letters 
       call: TenantCall,
       { status, search, backend = 'local', sort = '-createdAt', ...query }: UserQuery = {},
     ): Promise<Page<User>> {
-      if (!store.isUserOrder(sort)) throw new Failure('invalid_input', { field: 'sort' });
+      if (!lists.isUserOrder(sort)) throw new Failure('invalid_input', { field: 'sort' });
       const window = pageWindow(query);
-      const filter = { status, like: search === undefined ? undefined : likePattern(search) };
+      const filter = { status, prefix: search === undefined ? undefined : searchText(search) };
       // Nobody comes from elsewhere yet.
       if (backend !== 'local') return { items: [], total: 0, page: window.page, pageSize: window.limit };
-      const { items, total } = await inTransaction(call, (tx) => store.list(tx, filter, sort, window));
+      const { items, total } = await inTransaction(call, (tx) => lists.list(tx, filter, sort, window));
       return { items, total, page: window.page, pageSize: window.limit };
     },
 
