@@ -52,7 +52,10 @@ export function createApp(house: House, options: AppOptions = {}) {
   const pages = createCorePages(page);
   const core = createCore(house, pages);
   const publicHost = new URL(config.PUBLIC_URL).host;
-  const contracts = createContracts({ tokens: core.tokens, directory, publicHost });
+  const contracts = createContracts({
+    ...{ tokens: core.tokens, apiKeys: services.apiKeys, directory, publicHost },
+    guesses: createRateLimiter({ counters: house.counters, log }),
+  });
   const clientOf = createClientAddress(config.TRUSTED_PROXIES, metrics.countGarbledForward);
   const documents = createDocuments({ log, metrics, clientOf });
   house.changes.on('tenant:', () => documents.forget());

@@ -40,6 +40,8 @@ export type Contract = {
   tenantParameters: readonly { in: 'query' | 'header'; name: string; description: string }[];
   /** How a caller shows who they are, as OpenAPI says it. */
   security: { name: string; scheme: object };
+  /** Other ways, where what is asked for is a permission. */
+  alsoSecurity?: readonly { name: string; scheme: object }[];
   /** The tenant that a request names; undefined when it names none. @throws Failure `cross_tenant` for one that is not there */
   tenantOf(ctx: Context, call: OperatorCall): Promise<TenantId | undefined>;
   /** The caller, in their tenant, whichever one the request names. @throws Failure `unauthenticated` */

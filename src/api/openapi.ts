@@ -36,7 +36,9 @@ export function openapi(
     paths,
     ...webhooksOf(contracts),
     components: {
-      securitySchemes: Object.fromEntries(contracts.map(({ security }) => [security.name, security.scheme])),
+      securitySchemes: Object.fromEntries(
+        contracts.flatMap(waysOf).map(({ name, scheme }): [string, object] => [name, scheme]),
+      ),
       schemas: Object.fromEntries(
         contracts.map((contract) => [errorName(contract), schemaOf(contract.errorSchema, 'output')]),
       ),
@@ -129,15 +131,13 @@ const errorName = ({ name }: Contract) => `${name}Error`;
 
 function describe(route: Route): Json {
   const { contract, operation, name } = route;
-  const { summary, description, access, body, example } = operation;
+  const { summary, description, body, example } = operation;
   return {
     operationId: `${contract.name}_${name}`,
     tags: [contract.name],
     summary,
     ...(description && { description }),
-    security: wantsCaller(operation)
-      ? [{ [contract.security.name]: typeof access === 'object' ? [access.permission] : [] }]
-      : [],
+    security: securityOf(contract, operation),
     parameters: [
       ...parameters('path', operation.params, operation.example?.params),
       ...parameters('query', operation.query, operation.example?.query),
@@ -158,6 +158,16 @@ function describe(route: Route): Json {
     }),
     responses: Object.fromEntries(outcomesOf(route).map((outcome) => [outcome.status, response(route, outcome)])),
   };
+}
+
+const waysOf = ({ security, alsoSecurity = [] }: Contract) => [security, ...alsoSecurity];
+
+/** The ways in which a caller may show who they are; a program shows it in more than one. */
+function securityOf(contract: Contract, operation: Operation): Json[] {
+  const { access } = operation;
+  if (!wantsCaller(operation)) return [];
+  if (typeof access !== 'object') return [{ [contract.security.name]: [] }];
+  return waysOf(contract).map(({ name }) => ({ [name]: [access.permission] }));
 }
 
 function headerParameters(operation: Operation): Json[] {

@@ -2,6 +2,7 @@ import type { Knex } from 'knex';
 import type { OperatorCall } from '../kernel/call.ts';
 import type { TenantId } from '../kernel/ids.ts';
 import { createAccessService } from './access/access-service.ts';
+import { createApiKeyService } from './api-keys/api-key-service.ts';
 import { createApiService } from './apis/api-service.ts';
 import { createAuditService } from './audit/audit-service.ts';
 import { createBlueprintService } from './blueprint/blueprint-service.ts';
@@ -98,6 +99,7 @@ export function createServices(deps: ServiceDeps) {
   const passwords = createPasswordService({ hasher, common, isBreached, throttle, sessions, letters, audit });
   const users = createUserService({ audit, access, sessions, passwords, letters });
   const apis = createApiService({ audit });
+  const apiKeys = createApiKeyService({ audit, access });
   const clients = createClientService({ audit, access, tenantKeys, grants: sessions, validateMetadata });
   const proofs = createProofRooms({ keys: tenantKeys, sessions, audit, letters, access, users, counters });
   const byLetter = createProofsByLetter({
@@ -118,7 +120,7 @@ export function createServices(deps: ServiceDeps) {
     onEnd: onSignIn,
   });
   const ways = { signIn, rememberedDevices: createRememberedDeviceService({ devices, audit }) };
-  const people = { access, tenants, sessions, passwords, users, apis, clients, letters };
+  const people = { access, tenants, sessions, passwords, users, apis, apiKeys, clients, letters };
   const userAdministration = createUserAdministration({ ...byLetter, ...people, ...proofs });
 
   const grants = createGrantService({ audit });

@@ -1,11 +1,12 @@
 import type { Knex } from 'knex';
-import type { TenantId, UserId } from './ids.ts';
+import type { ApiKeyId, TenantId, UserId } from './ids.ts';
 
 /** Who asks. `system` is the service itself: start-up, jobs, the command line, tests. */
 export type Actor =
   | { kind: 'anonymous' }
   | { kind: 'user'; userId: UserId; sessionUid: string; roles: readonly string[]; permissions: readonly string[] }
   | { kind: 'client'; clientId: string; permissions: readonly string[] }
+  | { kind: 'api-key'; keyId: ApiKeyId; permissions: readonly string[] }
   | { kind: 'system'; name: string };
 
 /** The id of whoever asks, as their kind has it; null for nobody. Unique within the tenant and the kind. */
@@ -17,12 +18,14 @@ export function idOfActor(actor: Actor): string | null {
       return actor.userId;
     case 'client':
       return actor.clientId;
+    case 'api-key':
+      return actor.keyId;
     case 'system':
       return actor.name;
   }
 }
 
-/** Kind and id in one: `user:<id>`, `client:<id>`, `system:<name>`, `anonymous`. */
+/** Kind and id in one: `user:<id>`, `client:<id>`, `api-key:<id>`, `system:<name>`, `anonymous`. */
 export function nameOfActor(actor: Actor): string {
   const id = idOfActor(actor);
   return id === null ? actor.kind : `${actor.kind}:${id}`;

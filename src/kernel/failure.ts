@@ -95,6 +95,9 @@ export const FAILURES = {
   grant_not_found: 'Nothing is allowed to this application.',
   api_not_found: 'There is no such API.',
   api_taken: 'There is already an API of this identifier.',
+  // API keys
+  api_key_not_found: 'There is no such API key.',
+  api_key_limit: 'There are as many API keys as there may be.',
   // Webhooks
   webhook_not_found: 'There is no such webhook.',
   webhook_taken: 'There is already a webhook of this address.',

@@ -9,6 +9,7 @@ export type RoleId = Branded<'role'>;
 export type PermissionId = Branded<'permission'>;
 export type NodeId = Branded<'node'>;
 export type ApiId = Branded<'api'>;
+export type ApiKeyId = Branded<'api-key'>;
 export type SessionId = Branded<'session'>;
 export type FactorId = Branded<'factor'>;
 export type ChallengeId = Branded<'challenge'>;

@@ -13,7 +13,7 @@ import { enrolTotp } from '../support/factors.ts';
 import { aDelivery } from '../support/sessions.ts';
 import { type SignedIn, servingV1 } from '../support/v1.ts';
 import { aDeliveryOf, aJobOf, aWebhookOf } from '../support/v1-things.ts';
-import { aClientOf } from '../support/writes/machines.ts';
+import { aClientOf, aKeyOf } from '../support/writes/machines.ts';
 import { WRITES } from '../support/writes.ts';
 
 /** Whoever may do everything: what is refused to them is refused for another reason than access. */
@@ -180,6 +180,7 @@ const FOREIGN: Record<string, Makers> = {
     permission_not_found: async ({ as }) => ({
       id: (await as('POST', '/api/v1/permissions', { body: { name: 'ward.beds:read' } })).body.id,
     }),
+    api_key_not_found: async (owner) => ({ id: await aKeyOf(owner) }),
     client_not_found: async (owner) => ({ id: await aClientOf(owner) }),
     user_not_found: async ({ tokens }) => ({ id: tokens.user.id }),
   },

@@ -1,6 +1,8 @@
 import { expect } from 'chai';
 import { readJson } from '../../src/http/json-body.ts';
+import { inTransaction } from '../../src/kernel/call.ts';
 import { Failure } from '../../src/kernel/failure.ts';
+import { newId } from '../../src/kernel/ids.ts';
 import { authorization, configured } from './clients.ts';
 import { serving } from './http.ts';
 import { aSite, fetchAt, startNode, type TestNode } from './node.ts';
@@ -69,4 +71,18 @@ export async function webhooksOfOneTenant(count: number): Promise<void> {
   const call = await aTenant();
   for (let at = 0; at < count; at++)
     await rooms().webhooks.create(call, { url: `https://hooks.example/${at}`, events: ['*'] });
+}
+
+/** All but one are written down at once: each by itself would hold up the tenant's row. */
+export async function keysOfOneTenant(count: number): Promise<void> {
+  const call = await aTenant();
+  await inTransaction(call, ({ db, tenantId, now }) =>
+    db('api_keys').insert(
+      Array.from({ length: count - 1 }, () => ({
+        ...{ tenant_id: tenantId, id: newId(), name: 'x', scopes: ['ward.beds:read'], allowed_ips: [] },
+        ...{ hash: Buffer.alloc(32), created_at: now },
+      })),
+    ),
+  );
+  await rooms().apiKeys.create(call, { name: 'One more', scopes: ['ward.beds:read'] });
 }

@@ -14,7 +14,16 @@ import type { LIMITS } from '../../src/kernel/limits.ts';
 import { likePattern } from '../../src/kernel/page.ts';
 import { assertionOf, registrationJson } from './authenticator.ts';
 import { LETTER_PROOFS } from './letter-limit-proofs.ts';
-import { authorized, domainsOfOneTenant, jsonOf, refused, rotated, secretsOfOneClient, x } from './limit-attempts.ts';
+import {
+  authorized,
+  domainsOfOneTenant,
+  jsonOf,
+  keysOfOneTenant,
+  refused,
+  rotated,
+  secretsOfOneClient,
+  x,
+} from './limit-attempts.ts';
 import { OUTSIDE_PROOFS } from './outside-limit-proofs.ts';
 import { TREE_PROOFS } from './tree-limit-proofs.ts';
 
@@ -184,6 +193,10 @@ export const PROOFS: Record<string, Proof> = {
   userCodeGuessesOfTenant: sizes('oidc/device-limits.ts'),
   userCodeWindowSeconds: sizes('oidc/device-limits.ts'),
   devicePollSeconds: sizes('oidc/device-limits.ts'),
+  apiKeys: { upTo: (n) => keysOfOneTenant(n) },
+  apiKeyUsedEachMs: file('domain/api-keys/api-key-service.test.ts', 'once a minute at most'),
+  apiKeyFailures: file('api/v1/api-keys.test.ts'),
+  apiKeyWindowSeconds: file('api/v1/api-keys.test.ts'),
   clientAuthFailures: file('oidc/client-authentication.test.ts'),
   clientAuthWindowSeconds: file('oidc/client-authentication.test.ts'),
   pendingRequests: file('oidc/limits.test.ts'),

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { eventFace } from '../../src/api/v1/event-body.ts';
 import { createAccessService } from '../../src/domain/access/access-service.ts';
+import { createApiKeyService } from '../../src/domain/api-keys/api-key-service.ts';
 import { createApiService } from '../../src/domain/apis/api-service.ts';
 import { type AuditService, createAuditService } from '../../src/domain/audit/audit-service.ts';
 import { createBlueprintService } from '../../src/domain/blueprint/blueprint-service.ts';
@@ -68,6 +69,7 @@ export function buildRooms() {
   const passwordTransfer = createPasswordTransfer();
   const users = createUserService({ audit, access, sessions, passwords, letters });
   const apis = createApiService({ audit });
+  const apiKeys = createApiKeyService({ audit, access });
   const clients = createClientService({
     audit,
     access,
@@ -81,7 +83,10 @@ export function buildRooms() {
   const works = { tenants, access, apis, users, clients, nodes, memberships, passwords, passwordTransfer, webhooks };
   const blueprint = createBlueprintService(works);
   const sessionSweep = createSessionSweep({ audit });
-  return { audit, tenantKeys, sessions, sessionSweep, letters, publisher, jobs, userTransfer, blueprint, ...works };
+  return {
+    ...{ audit, tenantKeys, sessions, sessionSweep, letters, publisher, jobs, userTransfer, blueprint, apiKeys },
+    ...works,
+  };
 }
 
 /** Whom the house tells, and the work that takes long. */

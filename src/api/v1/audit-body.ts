@@ -1,9 +1,17 @@
 import { z } from 'zod';
 import type { AuditRecord } from '../../domain/audit/audit-record.ts';
 import { csvLine } from '../../http/csv.ts';
-import { type AuditId, isUuid, type NodeId, type SessionId, type TenantId, type UserId } from '../../kernel/ids.ts';
+import {
+  type ApiKeyId,
+  type AuditId,
+  isUuid,
+  type NodeId,
+  type SessionId,
+  type TenantId,
+  type UserId,
+} from '../../kernel/ids.ts';
 import { time } from './fields.ts';
-import { auditIds, nodeIds, sessionIds, tenantIds, userIds } from './ids.ts';
+import { apiKeyIds, auditIds, nodeIds, sessionIds, tenantIds, userIds } from './ids.ts';
 
 const state = z.record(z.string(), z.unknown()).nullable();
 
@@ -30,6 +38,7 @@ type Body = z.input<typeof auditBody>;
 /** Ids of things that this contract writes in its own way. */
 const CODECS: Readonly<Record<string, (id: string) => string>> = {
   user: (id) => userIds.encode(id as UserId),
+  'api-key': (id) => apiKeyIds.encode(id as ApiKeyId),
   session: (id) => sessionIds.encode(id as SessionId),
   node: (id) => nodeIds.encode(id as NodeId),
   audit_record: (id) => auditIds.encode(id as AuditId),
@@ -40,7 +49,7 @@ const idOf = (kind: string | null, id: string | null): string | null =>
 
 /** The id as it stands in the trail, from this contract's writing of it. */
 export const idFrom = (text: string): string =>
-  userIds.decode(text) ?? sessionIds.decode(text) ?? nodeIds.decode(text) ?? text;
+  userIds.decode(text) ?? apiKeyIds.decode(text) ?? sessionIds.decode(text) ?? nodeIds.decode(text) ?? text;
 
 export const presentAudit = (tenantId: TenantId, record: AuditRecord): Body => ({
   id: auditIds.encode(record.id),

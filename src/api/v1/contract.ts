@@ -5,6 +5,7 @@ import { FAILURES, type FailureCode } from '../../kernel/failure.ts';
 import type { ChallengeId, TenantId } from '../../kernel/ids.ts';
 import { type Contract, type Dress, operationsOf } from '../contract.ts';
 import * as accessContext from './access-context.ts';
+import * as apiKeys from './api-keys.ts';
 import * as applications from './applications.ts';
 import * as audit from './audit.ts';
 import * as auth from './auth.ts';
@@ -48,6 +49,46 @@ const ERROR = z
     '`error` is for programs, `message` for people; `details` names the fields of a 400 or of a refused password.',
   );
 
+const OPERATIONS = operationsOf(
+  auth,
+  recovery,
+  registration,
+  me,
+  email,
+  accessContext,
+  mfa,
+  mfaCodes,
+  passkeys,
+  applications,
+  rememberedBrowsers,
+  sessions,
+  nodes,
+  members,
+  roles,
+  permissions,
+  users,
+  userFiles,
+  userRoles,
+  invites,
+  audit,
+  clients,
+  clientRoles,
+  apiKeys,
+  webhooks,
+  deliveries,
+  jobs,
+);
+
+const API_KEY = {
+  name: 'v1ApiKey',
+  scheme: {
+    type: 'apiKey',
+    in: 'header',
+    name: 'X-API-Key',
+    description: 'An API key (`ghk_…`). It is good as a bearer token, too.',
+  },
+};
+
 /** Identity Service, `/api/v1` and `/internal/identity`. */
 export function createV1(deps: CallerDeps): Contract {
   return {
@@ -66,6 +107,7 @@ export function createV1(deps: CallerDeps): Contract {
           'The access token of a login, or of a client that asked for the resource `{issuer}/api` by its own credentials.',
       },
     },
+    alsoSecurity: [API_KEY],
     ...createCaller(deps),
     failures: FAILURES_OF_V1,
     errorBody: ({ code, message, requestId, now, details, extra }) => ({
@@ -78,34 +120,7 @@ export function createV1(deps: CallerDeps): Contract {
     }),
     errorSchema: ERROR,
     messages: DESCRIBED_EVENTS,
-    operations: operationsOf(
-      auth,
-      recovery,
-      registration,
-      me,
-      email,
-      accessContext,
-      mfa,
-      mfaCodes,
-      passkeys,
-      applications,
-      rememberedBrowsers,
-      sessions,
-      nodes,
-      members,
-      roles,
-      permissions,
-      users,
-      userFiles,
-      userRoles,
-      invites,
-      audit,
-      clients,
-      clientRoles,
-      webhooks,
-      deliveries,
-      jobs,
-    ),
+    operations: OPERATIONS,
   };
 }
 
@@ -272,6 +287,9 @@ const FAILURES_OF_V1: Record<FailureCode, Dress> = {
   grant_not_found: plain(404, 'GRANT_NOT_FOUND'),
   api_not_found: plain(404, 'API_NOT_FOUND'),
   api_taken: plain(409, 'API_DUPLICATE'),
+
+  api_key_not_found: plain(404, 'API_KEY_NOT_FOUND'),
+  api_key_limit: plain(422, 'API_KEY_LIMIT'),
 
   webhook_not_found: plain(404, 'WEBHOOK_NOT_FOUND'),
   webhook_taken: plain(409, 'WEBHOOK_DUPLICATE'),

@@ -1,16 +1,17 @@
 import { z } from 'zod';
 import {
   EVENTS,
+  type EventActor,
   type EventFace,
   type EventName,
   type Shape,
   type Shapes,
   type TenantEvent,
 } from '../../domain/webhooks/event.ts';
-import type { TenantId, UserId } from '../../kernel/ids.ts';
+import type { ApiKeyId, TenantId, UserId } from '../../kernel/ids.ts';
 import type { Message } from '../contract.ts';
 import { time } from './fields.ts';
-import { eventIds, factorIds, nodeIds, sessionIds, tenantIds, userIds, webhookIds } from './ids.ts';
+import { apiKeyIds, eventIds, factorIds, nodeIds, sessionIds, tenantIds, userIds, webhookIds } from './ids.ts';
 import { exampleNode } from './node-body.ts';
 import { exampleUser, presentUser, userBody } from './user-body.ts';
 
@@ -139,8 +140,14 @@ const EXAMPLES: Data = {
 };
 
 const actor = z
-  .object({ type: z.enum(['user', 'client', 'system', 'anonymous']), id: text.nullable() })
+  .object({ type: z.enum(['user', 'client', 'api-key', 'system', 'anonymous']), id: text.nullable() })
   .describe('Who did it. No id where that is nobody of this tenant.');
+
+const presentActor = ({ type, id }: EventActor): EventActor => {
+  if (id === null) return { type, id };
+  if (type === 'user') return { type, id: userIds.encode(id as UserId) };
+  return { type, id: type === 'api-key' ? apiKeyIds.encode(id as ApiKeyId) : id };
+};
 
 const envelopeOf = (name: EventName) =>
   z.object({
@@ -185,7 +192,7 @@ export const eventFace: EventFace = {
       type: name,
       timestamp: at.toISOString(),
       tenantId: tenantIds.encode(tenantId),
-      actor: who.type === 'user' && who.id !== null ? { ...who, id: userIds.encode(who.id as UserId) } : who,
+      actor: presentActor(who),
       data: bare ? null : dataOf(event),
     };
     // Parsed, as every answer is: what the schema does not name never leaves.

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type {
+  ApiKeyId,
   AuditId,
   ChallengeId,
   DeliveryId,
@@ -64,4 +65,5 @@ export const webhookIds = idCodec<WebhookId>('whk');
 export const eventIds = idCodec<EventId>('evt');
 export const webhookDeliveryIds = idCodec<WebhookDeliveryId>('whd');
 export const inviteIds = idCodec<InviteId>('inv');
+export const apiKeyIds = idCodec<ApiKeyId>('key');
 export const jobIds = idCodec<JobId>('job');

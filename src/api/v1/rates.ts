@@ -1,4 +1,5 @@
 import type { RateRule } from '../../http/rate-limit.ts';
+import { LIMITS } from '../../kernel/limits.ts';
 
 /** Every anonymous path below /auth; those of one address share it. */
 export const AUTH_RATE: RateRule = { name: 'v1-auth', points: 30, seconds: 60, per: 'ip', count: 'exact' };
@@ -25,3 +26,12 @@ export const CREATE_USER_RATE: RateRule = {
 
 /** What makes the house call somebody else: a person tries it now and then, a machine does not. */
 export const SENDING_RATE: RateRule = { name: 'v1-sending', points: 60, seconds: 60, per: 'user', count: 'exact' };
+
+/** API keys of one address that open nothing: a key is not guessed, but guessing costs us work. */
+export const KEY_GUESSES: RateRule = {
+  name: 'v1-key-guesses',
+  points: LIMITS.apiKeyFailures,
+  seconds: LIMITS.apiKeyWindowSeconds,
+  per: 'ip',
+  count: 'exact',
+};

@@ -159,12 +159,11 @@ export const isPermissionName = (name: string): boolean =>
 export const isOurs = (permission: string): boolean => /^iam[.:]/.test(permission);
 
 /** Each once, sorted. @throws Failure `invalid_input` for a wildcard, a bad form, or an unknown permission of ours */
-function checkedPermissions(permissions: readonly string[]): string[] {
-  if (permissions.length > LIMITS.rolePermissions)
-    return invalid('permissions', `are more than ${LIMITS.rolePermissions}`);
+export function checkedPermissions(permissions: readonly string[], field = 'permissions'): string[] {
+  if (permissions.length > LIMITS.rolePermissions) return invalid(field, `are more than ${LIMITS.rolePermissions}`);
   for (const permission of permissions) {
-    if (!isPermissionName(permission)) return invalid('permissions', 'must be area.thing:verb in lower case');
-    if (isOurs(permission) && !KNOWN.has(permission)) return invalid('permissions', `${permission} does not exist`);
+    if (!isPermissionName(permission)) return invalid(field, 'must be area.thing:verb in lower case');
+    if (isOurs(permission) && !KNOWN.has(permission)) return invalid(field, `${permission} does not exist`);
   }
   return [...new Set(permissions)].sort();
 }

@@ -96,7 +96,7 @@ export type EventName = keyof typeof EVENTS;
 export type DataOf<Name extends EventName> = Shapes[(typeof EVENTS)[Name]['shape']];
 
 /** Who did it; without an id where that is nobody of this tenant. */
-export type EventActor = { type: 'user' | 'client' | 'system' | 'anonymous'; id: string | null };
+export type EventActor = { type: 'user' | 'client' | 'api-key' | 'system' | 'anonymous'; id: string | null };
 
 /** One event of a tenant, before it is written down. `id` is the same for all receivers and at each attempt. */
 export type TenantEvent<Name extends EventName = EventName> = {

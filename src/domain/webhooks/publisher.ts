@@ -1,6 +1,7 @@
 import { batchesOf } from '../../kernel/batches.ts';
 import { type Actor, inTransaction, type OperatorCall, type TenantCall } from '../../kernel/call.ts';
 import {
+  type ApiKeyId,
   type EventId,
   isUuid,
   newId,
@@ -198,6 +199,7 @@ async function actorOf(tx: TenantCall): Promise<EventActor> {
 function namedActor(actor: Actor): EventActor {
   if (actor.kind === 'user') return { type: 'user', id: actor.userId };
   if (actor.kind === 'client') return { type: 'client', id: actor.clientId };
+  if (actor.kind === 'api-key') return { type: 'api-key', id: actor.keyId };
   return { type: actor.kind, id: null };
 }
 
@@ -207,5 +209,6 @@ function actorOfLine({ actorKind, actorId }: Record<string, unknown>): Actor {
   if (actorKind === 'user' && isUuid(id))
     return { kind: 'user', userId: id as UserId, sessionUid: '', roles: [], permissions: [] };
   if (actorKind === 'client') return { kind: 'client', clientId: id, permissions: [] };
+  if (actorKind === 'api-key' && isUuid(id)) return { kind: 'api-key', keyId: id as ApiKeyId, permissions: [] };
   return actorKind === 'anonymous' ? { kind: 'anonymous' } : { kind: 'system', name: id };
 }

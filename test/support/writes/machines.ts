@@ -9,6 +9,12 @@ export async function aClientOf({ as }: As): Promise<string> {
   return body.id;
 }
 
+/** A key of the owner's own. */
+export async function aKeyOf({ as }: As): Promise<string> {
+  const { body } = await as('POST', '/api/v1/api-keys', { body: { name: 'Report', scopes: ['iam.users:read'] } });
+  return body.id;
+}
+
 /** Of machines and what they prove themselves by. */
 export const MACHINE_WRITES: Record<string, Maker> = {
   createClient: {
@@ -25,6 +31,9 @@ export const MACHINE_WRITES: Record<string, Maker> = {
   },
   revokeClient: { make: async (owner) => ({ params: { id: await aClientOf(owner) } }), leaves: ['client.disabled'] },
   deleteClient: { make: async (owner) => ({ params: { id: await aClientOf(owner) } }), leaves: ['client.removed'] },
+  createApiKey: { make: () => ({ body: { name: 'Report', scopes: ['iam.users:read'] } }), leaves: ['api_key.created'] },
+  rotateApiKey: { make: async (owner) => ({ params: { id: await aKeyOf(owner) } }), leaves: ['api_key.rotated'] },
+  revokeApiKey: { make: async (owner) => ({ params: { id: await aKeyOf(owner) } }), leaves: ['api_key.revoked'] },
   setClientRoles: {
     make: async (owner) => ({ params: { id: await aClientOf(owner) }, body: { roles: ['AUDITOR'] } }),
     leaves: ['client.roles_changed'],

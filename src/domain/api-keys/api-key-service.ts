@@ -1,0 +1,168 @@
+import { networks, parseAddress } from '../../kernel/address.ts';
+import { type Actor, inTransaction, type OperatorCall, type TenantCall } from '../../kernel/call.ts';
+import { Failure } from '../../kernel/failure.ts';
+import { type ApiKeyId, newId, type TenantId, type UserId } from '../../kernel/ids.ts';
+import { LIMITS } from '../../kernel/limits.ts';
+import { type Page, type PageQuery, pageWindow } from '../../kernel/page.ts';
+import { equalSecrets, sha256 } from '../../kernel/secret.ts';
+import type { AccessService } from '../access/access-service.ts';
+import { assertHolds } from '../access/role.ts';
+import type { AuditService } from '../audit/audit-service.ts';
+import {
+  type ApiKey,
+  type ApiKeyDraft,
+  auditedKey,
+  checkedKey,
+  effectiveScopes,
+  idOfKey,
+  type KeyOwner,
+  newKeyText,
+  OVERLAP_SECONDS,
+  ownerOf,
+} from './api-key.ts';
+import * as store from './api-key-store.ts';
+
+/** A key as it is told once. */
+export type KeyWithSecret = { apiKey: ApiKey; secret: string };
+export type KeyActor = Extract<Actor, { kind: 'api-key' }>;
+
+type Deps = {
+  audit: AuditService;
+  access: Pick<AccessService, 'accessOf' | 'lockHolder'>;
+};
+
+/**
+ * Keys by which programs call our API. A key opens what it was given and its owner holds at that moment, so it ends with
+ * them; and nobody gives a key what they do not hold.
+ */
+export function createApiKeyService({ audit, access }: Deps) {
+  const target = (id: ApiKeyId) => ({ target: `api-key:${id}` });
+
+  /** The user whom somebody makes a key for: one who is there, and holds all of it. */
+  async function ownerNamed(tx: TenantCall, userId: UserId, scopes: readonly string[]): Promise<KeyOwner> {
+    await access.lockHolder(tx, userId);
+    const held = await access.accessOf(tx, userId);
+    const missing = scopes.filter((scope) => !effectiveScopes(scopes, { kind: 'user', ...held }).includes(scope));
+    if (missing.length > 0)
+      throw new Failure('invalid_input', { field: 'scopes', problem: 'are more than the user may do', missing });
+    return { kind: 'user', userId };
+  }
+
+  async function ownerFor(tx: TenantCall, { userId, scopes }: ApiKeyDraft): Promise<KeyOwner> {
+    if (userId !== undefined) return ownerNamed(tx, userId, scopes);
+    const { actor } = tx;
+    const maker = actor.kind === 'api-key' ? ((await store.lock(tx, actor.keyId)) ?? notFound(actor.keyId)) : undefined;
+    return ownerOf(actor, maker?.owner ?? null);
+  }
+
+  return {
+    /**
+     * Makes a key; it is told here and never again.
+     *
+     * @throws Failure `invalid_input`, also where the user whom it is for may not do all of it; `user_not_found`,
+     *   `user_deactivated`, `api_key_limit`; `privilege_escalation` for a scope that the actor does not hold
+     */
+    async create(call: TenantCall, draft: ApiKeyDraft): Promise<KeyWithSecret> {
+      const values = checkedKey(draft, call.now);
+      assertHolds(call.actor, values.scopes);
+      const id = newId<ApiKeyId>();
+      const secret = newKeyText(id);
+      return inTransaction(call, async (tx) => {
+        await store.lockTenant(tx);
+        if ((await store.count(tx)) >= LIMITS.apiKeys) throw new Failure('api_key_limit');
+        const owner = await ownerFor(tx, draft);
+        const apiKey = await store.insert(tx, { ...values, id, owner, hash: sha256(secret) });
+        await audit.record(tx, 'api_key.created', { ...target(id), after: auditedKey(apiKey) });
+        return { apiKey, secret };
+      });
+    },
+
+    /** A page of keys, the newest first. @throws Failure `invalid_input` */
+    async list(call: TenantCall, query: PageQuery & { userId?: UserId | undefined } = {}): Promise<Page<ApiKey>> {
+      const window = pageWindow(query);
+      const { items, total } = await inTransaction(call, (tx) => store.list(tx, query, window));
+      return { items, total, page: window.page, pageSize: window.limit };
+    },
+
+    /**
+     * Puts a new key in place of an old one, which works beside it for `overlapSeconds` (a day unless told). Two work at
+     * most: what is older ends at once. The new one is told here and never again.
+     *
+     * @throws Failure `api_key_not_found`, `invalid_input`; `privilege_escalation` where the key may do what the actor may not
+     */
+    async rotate(
+      call: TenantCall,
+      id: ApiKeyId,
+      { overlapSeconds = OVERLAP_SECONDS }: { overlapSeconds?: number | undefined } = {},
+    ): Promise<KeyWithSecret> {
+      if (!Number.isInteger(overlapSeconds) || overlapSeconds < 0 || overlapSeconds > LIMITS.secretOverlapSeconds) {
+        const problem = `must be 0 to ${LIMITS.secretOverlapSeconds}`;
+        throw new Failure('invalid_input', { field: 'overlapSeconds', problem });
+      }
+      const secret = newKeyText(id);
+      return inTransaction(call, async (tx) => {
+        const present = (await store.lock(tx, id)) ?? notFound(id);
+        assertHolds(tx.actor, present.scopes);
+        const until = new Date(tx.now.getTime() + overlapSeconds * 1000);
+        const apiKey = await store.replace(tx, id, { hash: sha256(secret), until });
+        await audit.record(tx, 'api_key.rotated', { ...target(id), details: { overlapSeconds } });
+        return { apiKey, secret };
+      });
+    },
+
+    /** Ends a key at once. @throws Failure `api_key_not_found` */
+    async revoke(call: TenantCall, id: ApiKeyId): Promise<void> {
+      await inTransaction(call, async (tx) => {
+        const present = (await store.lock(tx, id)) ?? notFound(id);
+        await store.remove(tx, id);
+        await audit.record(tx, 'api_key.revoked', { ...target(id), before: auditedKey(present) });
+      });
+    },
+
+    /**
+     * Who shows a key, and what it opens now. One look-up; a use is noted at most once a minute.
+     *
+     * @throws Failure `unauthenticated` for one that is unknown, wrong, replaced or expired, whose tenant or owner is not
+     *   alive, or that is shown from an address that is not its own: always the same
+     */
+    async verify(call: OperatorCall, text: string): Promise<{ tenantId: TenantId; actor: KeyActor }> {
+      const id = idOfKey(text);
+      const live = id && (await store.findLive(call, id));
+      if (!id || !live || !isShown(live, text, call.now)) throw new Failure('unauthenticated');
+      const { tenantId } = live;
+      const within: TenantCall = { ...call, tenantId };
+      const permissions = effectiveScopes(live.scopes, { ...live, kind: live.ownerKind });
+      const actor: KeyActor = { kind: 'api-key', keyId: id, permissions };
+      if (!isFrom(live, call.origin?.ip)) {
+        await audit.recordRefusal({ ...within, actor }, 'api_key.refused', {
+          ...target(id),
+          details: { reason: 'address' },
+        });
+        throw new Failure('unauthenticated');
+      }
+      const isRecent = live.lastUsedAt && call.now.getTime() - live.lastUsedAt.getTime() < LIMITS.apiKeyUsedEachMs;
+      if (!isRecent) await store.touch(within, id);
+      return { tenantId, actor };
+    },
+  };
+}
+
+export type ApiKeyService = ReturnType<typeof createApiKeyService>;
+
+/** Whether it is the key, or the one before it, and good now. */
+function isShown(live: store.LiveApiKey, text: string, now: Date): boolean {
+  const hash = sha256(text);
+  const isCurrent = equalSecrets(hash, live.hash);
+  const isPrevious = live.previousHash !== null && equalSecrets(hash, live.previousHash) && live.previousUntil! > now;
+  return (isCurrent || isPrevious) && (live.expiresAt === null || live.expiresAt > now);
+}
+
+function isFrom({ allowedIps }: store.LiveApiKey, ip: string | undefined): boolean {
+  if (allowedIps.length === 0) return true;
+  const address = parseAddress(ip ?? '');
+  return address !== undefined && networks(allowedIps).has(address);
+}
+
+function notFound(id: ApiKeyId): never {
+  throw new Failure('api_key_not_found', { id });
+}
