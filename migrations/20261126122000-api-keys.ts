@@ -38,7 +38,7 @@ export async function up(knex: Knex): Promise<void> {
     -- A key whose tenant and owner are alive now, and what the owner may do.
     create function live_api_key(k uuid)
       returns table (tenant_id uuid, scopes text[], allowed_ips text[], hash bytea, previous_hash bytea,
-        previous_until timestamptz, expires_at timestamptz, last_used_at timestamptz, owner_kind text,
+        previous_until timestamptz, expires_at timestamptz, last_used_at timestamptz, owner_user uuid, owner_client text,
         roles text[], permissions text[]) language plpgsql as $$
     begin
       perform look_past_tenants(true);
@@ -55,7 +55,7 @@ export async function up(knex: Knex): Promise<void> {
             join roles r on r.tenant_id = g.tenant_id and r.id = g.role_id
         )
         select f.tenant_id, f.scopes, f.allowed_ips, f.hash, f.previous_hash, f.previous_until, f.expires_at, f.last_used_at,
-          case when f.owner_user is not null then 'user' when f.owner_client is not null then 'client' end,
+          f.owner_user, f.owner_client,
           array(select h.name from held h), array(select distinct p from held h, unnest(h.permissions) p)
         from found f
         where (f.owner_user is null or exists (

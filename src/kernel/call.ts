@@ -1,12 +1,15 @@
 import type { Knex } from 'knex';
 import type { ApiKeyId, TenantId, UserId } from './ids.ts';
 
+/** Whose rights bound an API key, and with whom it ends; null: the service itself made it. */
+export type KeyOwner = { kind: 'user'; userId: UserId } | { kind: 'client'; clientId: string } | null;
+
 /** Who asks. `system` is the service itself: start-up, jobs, the command line, tests. */
 export type Actor =
   | { kind: 'anonymous' }
   | { kind: 'user'; userId: UserId; sessionUid: string; roles: readonly string[]; permissions: readonly string[] }
   | { kind: 'client'; clientId: string; permissions: readonly string[] }
-  | { kind: 'api-key'; keyId: ApiKeyId; permissions: readonly string[] }
+  | { kind: 'api-key'; keyId: ApiKeyId; owner: KeyOwner; permissions: readonly string[] }
   | { kind: 'system'; name: string };
 
 /** The id of whoever asks, as their kind has it; null for nobody. Unique within the tenant and the kind. */

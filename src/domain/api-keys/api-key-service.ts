@@ -1,5 +1,5 @@
 import { networks, parseAddress } from '../../kernel/address.ts';
-import { type Actor, inTransaction, type OperatorCall, type TenantCall } from '../../kernel/call.ts';
+import { type Actor, inTransaction, type KeyOwner, type OperatorCall, type TenantCall } from '../../kernel/call.ts';
 import { Failure } from '../../kernel/failure.ts';
 import { type ApiKeyId, newId, type TenantId, type UserId } from '../../kernel/ids.ts';
 import { LIMITS } from '../../kernel/limits.ts';
@@ -15,7 +15,6 @@ import {
   checkedKey,
   effectiveScopes,
   idOfKey,
-  type KeyOwner,
   newKeyText,
   OVERLAP_SECONDS,
   ownerOf,
@@ -48,13 +47,6 @@ export function createApiKeyService({ audit, access }: Deps) {
     return { kind: 'user', userId };
   }
 
-  async function ownerFor(tx: TenantCall, { userId, scopes }: ApiKeyDraft): Promise<KeyOwner> {
-    if (userId !== undefined) return ownerNamed(tx, userId, scopes);
-    const { actor } = tx;
-    const maker = actor.kind === 'api-key' ? ((await store.lock(tx, actor.keyId)) ?? notFound(actor.keyId)) : undefined;
-    return ownerOf(actor, maker?.owner ?? null);
-  }
-
   return {
     /**
      * Makes a key; it is told here and never again.
@@ -70,7 +62,8 @@ export function createApiKeyService({ audit, access }: Deps) {
       return inTransaction(call, async (tx) => {
         await store.lockTenant(tx);
         if ((await store.count(tx)) >= LIMITS.apiKeys) throw new Failure('api_key_limit');
-        const owner = await ownerFor(tx, draft);
+        const { userId } = draft;
+        const owner = userId === undefined ? ownerOf(tx.actor) : await ownerNamed(tx, userId, values.scopes);
         const apiKey = await store.insert(tx, { ...values, id, owner, hash: sha256(secret) });
         await audit.record(tx, 'api_key.created', { ...target(id), after: auditedKey(apiKey) });
         return { apiKey, secret };
@@ -131,8 +124,9 @@ export function createApiKeyService({ audit, access }: Deps) {
       if (!id || !live || !isShown(live, text, call.now)) throw new Failure('unauthenticated');
       const { tenantId } = live;
       const within: TenantCall = { ...call, tenantId };
-      const permissions = effectiveScopes(live.scopes, { ...live, kind: live.ownerKind });
-      const actor: KeyActor = { kind: 'api-key', keyId: id, permissions };
+      const owner = store.ownerIn(live);
+      const permissions = effectiveScopes(live.scopes, owner && { ...live, kind: owner.kind });
+      const actor: KeyActor = { kind: 'api-key', keyId: id, owner, permissions };
       if (!isFrom(live, call.origin?.ip)) {
         await audit.recordRefusal({ ...within, actor }, 'api_key.refused', {
           ...target(id),

@@ -1,7 +1,7 @@
 import { prepared, preparedTogether } from '../../database/pool.ts';
-import type { OperatorCall, TenantCall } from '../../kernel/call.ts';
+import type { KeyOwner, OperatorCall, TenantCall } from '../../kernel/call.ts';
 import type { ApiKeyId, TenantId, UserId } from '../../kernel/ids.ts';
-import type { ApiKey, ApiKeyValues, KeyOwner } from './api-key.ts';
+import type { ApiKey, ApiKeyValues } from './api-key.ts';
 
 type Row = {
   tenant_id: TenantId;
@@ -34,7 +34,9 @@ const COLUMNS = [
 
 type Shown = Pick<Row, (typeof COLUMNS)[number]>;
 
-const ownerOf = ({ owner_user: userId, owner_client: clientId }: Shown): KeyOwner => {
+type Owned = Pick<Row, 'owner_user' | 'owner_client'>;
+
+export const ownerIn = ({ owner_user: userId, owner_client: clientId }: Owned): KeyOwner => {
   if (userId) return { kind: 'user', userId };
   return clientId === null ? null : { kind: 'client', clientId };
 };
@@ -42,7 +44,7 @@ const ownerOf = ({ owner_user: userId, owner_client: clientId }: Shown): KeyOwne
 const toKey = (row: Shown): ApiKey => ({
   id: row.id,
   name: row.name,
-  owner: ownerOf(row),
+  owner: ownerIn(row),
   scopes: row.scopes,
   allowedIps: row.allowed_ips,
   expiresAt: row.expires_at,
@@ -130,12 +132,12 @@ export async function remove({ db, tenantId }: TenantCall, id: ApiKeyId): Promis
 const FIND_LIVE = {
   name: 'live-api-key',
   text: `select tenant_id as "tenantId", scopes, allowed_ips as "allowedIps", hash, previous_hash as "previousHash",
-    previous_until as "previousUntil", expires_at as "expiresAt", last_used_at as "lastUsedAt", owner_kind as "ownerKind",
+    previous_until as "previousUntil", expires_at as "expiresAt", last_used_at as "lastUsedAt", owner_user, owner_client,
     roles, permissions from live_api_key($1)`,
 };
 
 /** A key whose tenant and owner are alive, and what the owner may do now. */
-export type LiveApiKey = {
+export type LiveApiKey = Owned & {
   tenantId: TenantId;
   scopes: string[];
   allowedIps: string[];
@@ -144,7 +146,6 @@ export type LiveApiKey = {
   previousUntil: Date | null;
   expiresAt: Date | null;
   lastUsedAt: Date | null;
-  ownerKind: 'user' | 'client' | null;
   roles: string[];
   permissions: string[];
 };

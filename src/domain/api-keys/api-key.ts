@@ -1,16 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import { networks } from '../../kernel/address.ts';
-import type { Actor } from '../../kernel/call.ts';
+import type { Actor, KeyOwner } from '../../kernel/call.ts';
 import { Failure } from '../../kernel/failure.ts';
 import type { ApiKeyId, UserId } from '../../kernel/ids.ts';
 import { LIMITS } from '../../kernel/limits.ts';
 import { plainName } from '../../kernel/text.ts';
 import { fromUlid, toUlid } from '../../kernel/ulid.ts';
 import { checkedPermissions, isOurs, permissionsOfRoles } from '../access/role.ts';
-
-/** Whose rights bound a key, and with whom it ends; null: the service itself made it. */
-export type KeyOwner = { kind: 'user'; userId: UserId } | { kind: 'client'; clientId: string } | null;
 
 /** A key by which a program calls our API: what it may do and from where, never the key. */
 export type ApiKey = {
@@ -124,9 +121,9 @@ function checkOf(text: string): string {
 /** What a key opens: of its scopes those that its owner holds now. An administrator holds all that are not our own. */
 export function effectiveScopes(
   scopes: readonly string[],
-  owner: { kind: 'user' | 'client' | null; roles: readonly string[]; permissions: readonly string[] },
+  owner: { kind: 'user' | 'client'; roles: readonly string[]; permissions: readonly string[] } | null,
 ): readonly string[] {
-  if (owner.kind === null) return scopes;
+  if (owner === null) return scopes;
   const system = permissionsOfRoles(owner.roles.map((name) => ({ name, permissions: [] })));
   const held = new Set([...system, ...owner.permissions]);
   const isAdmin =
@@ -134,9 +131,9 @@ export function effectiveScopes(
   return scopes.filter((scope) => held.has(scope) || (isAdmin && !isOurs(scope)));
 }
 
-/** Who answers for a key that an actor makes, where a key makes another: whoever answers for the first. */
-export function ownerOf(actor: Actor, present: KeyOwner): KeyOwner {
+/** Whom a key is for that an actor makes; where a key makes another, whoever the first is for. */
+export function ownerOf(actor: Actor): KeyOwner {
   if (actor.kind === 'user') return { kind: 'user', userId: actor.userId };
   if (actor.kind === 'client') return { kind: 'client', clientId: actor.clientId };
-  return actor.kind === 'api-key' ? present : null;
+  return actor.kind === 'api-key' ? actor.owner : null;
 }

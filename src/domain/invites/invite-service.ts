@@ -145,7 +145,14 @@ export function createInviteService(deps: InviteDeps) {
 
 export type InviteService = ReturnType<typeof createInviteService>;
 
+/** A key invites on the word of whom it acts for: they may be asked again when somebody accepts. */
 function inviterOf({ actor }: TenantCall): Inviter {
+  if (actor.kind === 'api-key') {
+    if (actor.owner === null) throw new Failure('forbidden');
+    return actor.owner.kind === 'user'
+      ? { kind: 'user', id: actor.owner.userId }
+      : { kind: 'client', id: actor.owner.clientId };
+  }
   const id = idOfActor(actor);
   if (actor.kind === 'anonymous' || id === null) throw new Failure('forbidden');
   return { kind: actor.kind, id };

@@ -209,6 +209,7 @@ function actorOfLine({ actorKind, actorId }: Record<string, unknown>): Actor {
   if (actorKind === 'user' && isUuid(id))
     return { kind: 'user', userId: id as UserId, sessionUid: '', roles: [], permissions: [] };
   if (actorKind === 'client') return { kind: 'client', clientId: id, permissions: [] };
-  if (actorKind === 'api-key' && isUuid(id)) return { kind: 'api-key', keyId: id as ApiKeyId, permissions: [] };
+  if (actorKind === 'api-key' && isUuid(id))
+    return { kind: 'api-key', keyId: id as ApiKeyId, owner: null, permissions: [] };
   return actorKind === 'anonymous' ? { kind: 'anonymous' } : { kind: 'system', name: id };
 }

@@ -69,6 +69,17 @@ describe('API keys over v1', () => {
     expect(data.map(({ actor }: { actor: object }) => actor)).to.deep.equal([{ type: 'api-key', id }]);
   });
 
+  it('invite on the word of whom they act for', async () => {
+    const owner = await signIn();
+    const { secret } = await keyOf(owner, { scopes: ['iam.users:create', 'iam.roles:write'] });
+    const email = `new@${owner.site.slug}.test`;
+    const invited = await by(secret)('POST', '/api/v1/invites', { body: { email } });
+    expect(invited.status, invited.text).to.equal(201);
+    expect(invited.text).to.include(owner.tokens.user.id);
+    const tooMuch = { body: { email: `other@${owner.site.slug}.test`, roles: ['TENANT_ADMIN'] } };
+    expect((await by(secret)('POST', '/api/v1/invites', tooMuch)).body.error).to.equal('IDENT_PRIVILEGE_ESCALATION');
+  });
+
   it('are refused alike, whatever is wrong with them', async () => {
     const owner = await signIn();
     const [key, revoked, foreign] = [
