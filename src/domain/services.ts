@@ -1,12 +1,13 @@
 import type { Knex } from 'knex';
 import type { OperatorCall } from '../kernel/call.ts';
 import type { TenantId } from '../kernel/ids.ts';
-import { createAccessService } from './access/access-service.ts';
+import { type AccessService, createAccessService } from './access/access-service.ts';
 import { createApiKeyService } from './api-keys/api-key-service.ts';
 import { createApiService } from './apis/api-service.ts';
 import { createAuditService } from './audit/audit-service.ts';
 import { createBlueprintService } from './blueprint/blueprint-service.ts';
-import { createClientService, type ValidateMetadata } from './clients/client-service.ts';
+import { type ClientServiceDeps, createClientService, type ValidateMetadata } from './clients/client-service.ts';
+import { createServiceAccountService } from './clients/service-account-service.ts';
 import { createDutyService } from './duties/duty-service.ts';
 import { createFactorRooms, type FactorRoomsDeps } from './factors/factor-rooms.ts';
 import { createRememberedDeviceService } from './factors/remembered-device-service.ts';
@@ -38,7 +39,7 @@ import { createThrottle } from './sign-in/throttle.ts';
 import type { Tokens } from './sign-in/tokens.ts';
 import { createTextMessageService } from './sms/text-message-service.ts';
 import type { TenantDirectory } from './tenants/tenant-directory.ts';
-import { createTenantService } from './tenants/tenant-service.ts';
+import { createTenantService, type TenantService } from './tenants/tenant-service.ts';
 import { createUserImport, type UserImportDeps } from './user-transfer/user-import.ts';
 import { createUserTransfer, type UserTransferDeps } from './user-transfer/user-transfer.ts';
 import { createUserAdministration } from './users/user-administration.ts';
@@ -98,9 +99,6 @@ export function createServices(deps: ServiceDeps) {
   const letters = createLetterService({ keys: tenantKeys });
   const passwords = createPasswordService({ hasher, common, isBreached, throttle, sessions, letters, audit });
   const users = createUserService({ audit, access, sessions, passwords, letters });
-  const apis = createApiService({ audit });
-  const apiKeys = createApiKeyService({ audit, access });
-  const clients = createClientService({ audit, access, tenantKeys, grants: sessions, validateMetadata });
   const proofs = createProofRooms({ keys: tenantKeys, sessions, audit, letters, access, users, counters });
   const byLetter = createProofsByLetter({
     ...{ letters, passwords, sessions, users, factors: proofs.factors, devices, audit, counters, access, ...tree },
@@ -120,9 +118,9 @@ export function createServices(deps: ServiceDeps) {
     onEnd: onSignIn,
   });
   const ways = { signIn, rememberedDevices: createRememberedDeviceService({ devices, audit }) };
-  const people = { access, tenants, sessions, passwords, users, apis, apiKeys, clients, letters };
+  const people = { access, tenants, sessions, passwords, users, letters };
   const userAdministration = createUserAdministration({ ...byLetter, ...people, ...proofs });
-
+  const machines = createMachineRooms({ audit, access, tenants, tenantKeys, grants: sessions, validateMetadata });
   const grants = createGrantService({ audit });
   const idempotency = createIdempotencyService({ keys: tenantKeys, platformTenant });
   const ends = { sessionSweep: createSessionSweep({ audit }), logoutDeliveries: createLogoutDeliveries({ audit }) };
@@ -130,14 +128,7 @@ export function createServices(deps: ServiceDeps) {
   const { passwordTransfer, ...outside } = createOutsideRooms({ ...deps, ...told });
   const ground = { audit, tenantKeys, signingKeys, idempotency, grants, duties };
   const rooms = {
-    ...ground,
-    ...ends,
-    ...tree,
-    ...people,
-    ...proofs,
-    ...ways,
-    ...byLetter,
-    ...outside,
+    ...{ ...ground, ...ends, ...tree, ...people, ...machines, ...proofs, ...ways, ...byLetter, ...outside },
     userAdministration,
   };
   return { ...rooms, blueprint: createBlueprintService({ ...rooms, passwordTransfer }) };
@@ -151,6 +142,15 @@ function hasherOf(config: ServiceSettings, onRun: ServiceDeps['onHash']) {
     previousPeppers: config.PASSWORD_PEPPERS_PREVIOUS.flatMap((pepper) => keyOf(pepper) ?? []),
     onRun,
   });
+}
+
+type MachineNeeds = ClientServiceDeps & { access: AccessService; tenants: TenantService };
+
+/** What is not a person: applications, the APIs that they ask tokens for, and keys. */
+function createMachineRooms(needs: MachineNeeds) {
+  const clients = createClientService(needs);
+  const serviceAccounts = createServiceAccountService({ ...needs, clients });
+  return { apis: createApiService(needs), apiKeys: createApiKeyService(needs), clients, serviceAccounts };
 }
 
 type OutsideNeeds = Omit<WebhookServiceDeps, 'publisher'> &

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import type { House } from '../../src/house.ts';
+import { newId } from '../../src/kernel/ids.ts';
 import { type ApiAnswer, type Request, type Send, sender } from './api.ts';
 import { aSite, PASSWORD, type Site, startNode, type TestNode } from './node.ts';
 
@@ -24,6 +25,8 @@ export function servingV1(
   stranger(): Send;
   site(): Promise<Site>;
   signIn(site?: Site): Promise<SignedIn>;
+  /** Signs in as an operator of the platform tenant. */
+  operator(): Promise<SignedIn>;
 } {
   let node: TestNode;
   before(async function () {
@@ -47,27 +50,42 @@ export function servingV1(
   };
   const site = () => aSite(node, { clients: [] });
 
+  async function signIn(at?: Site): Promise<SignedIn> {
+    const home = at ?? (await site());
+    const send = stranger();
+    const login = await send('POST', '/api/v1/auth/login', { body: { email: home.email, password: PASSWORD } });
+    expect(login.status, login.text).to.equal(200);
+    const authorization = `Bearer ${login.body.accessToken}`;
+    return {
+      node,
+      site: home,
+      house: node.house,
+      tokens: login.body,
+      login,
+      as: (method, path, request = {}) =>
+        send(method, path, { ...request, headers: { authorization, ...request.headers } }),
+    };
+  }
+
   return {
     node: () => node,
     stranger,
     site,
-    async signIn(at) {
-      const home = at ?? (await site());
-      const send = stranger();
-      const login = await send('POST', '/api/v1/auth/login', { body: { email: home.email, password: PASSWORD } });
-      expect(login.status, login.text).to.equal(200);
-      const authorization = `Bearer ${login.body.accessToken}`;
-      return {
-        node,
-        site: home,
-        house: node.house,
-        tokens: login.body,
-        login,
-        as: (method, path, request = {}) =>
-          send(method, path, { ...request, headers: { authorization, ...request.headers } }),
-      };
-    },
+    signIn,
+    operator: async () => signIn(await operatorsSite(node)),
   };
+}
+
+/** An operator of their own, in the platform tenant that all share. */
+async function operatorsSite({ house, url }: TestNode): Promise<Site> {
+  const { services, operator } = house;
+  const { tenant } = await services.tenants.ensurePlatform(operator('test'), { slug: 'platform', name: 'Gatehouse' });
+  const call = { ...operator('test'), tenantId: tenant.id };
+  const email = `${newId()}@operators.test`;
+  const user = await services.users.create(call, {
+    ...{ email, emailVerified: true, status: 'active', password: PASSWORD, roles: ['SUPER_ADMIN'] },
+  });
+  return { call, tenantId: tenant.id, slug: tenant.slug, issuer: url, user: user.id, email };
 }
 
 let addresses = 0;

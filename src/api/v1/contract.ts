@@ -27,6 +27,7 @@ import * as recovery from './recovery.ts';
 import * as registration from './registration.ts';
 import * as rememberedBrowsers from './remembered-browsers.ts';
 import * as roles from './roles.ts';
+import * as serviceAccounts from './service-accounts.ts';
 import * as sessions from './sessions.ts';
 import { CHALLENGE, CHOICE, CLIENT_PROBLEM, IN_USE, PASSWORD_PROBLEMS } from './shown-details.ts';
 import * as userFiles from './user-files.ts';
@@ -71,6 +72,7 @@ const OPERATIONS = operationsOf(
   clients,
   clientRoles,
   apiKeys,
+  serviceAccounts,
   webhooks,
   deliveries,
   jobs,

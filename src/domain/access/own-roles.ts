@@ -41,6 +41,13 @@ export function createOwnRoles({ audit, catalogue }: Deps) {
       permissions.map((name) => ({ tenantId: tx.tenantId, name })),
     );
 
+  async function remove(tx: TenantCall, id: RoleId, expected: Expected): Promise<void> {
+    const role = await lockOwn(tx, id, expected);
+    assertHolds(tx.actor, role.permissions);
+    await store.remove(tx, id);
+    await audit.record(tx, 'role.removed', { ...target(role), before: auditedRole(role) });
+  }
+
   return {
     /**
      * A page of the tenant's roles by name. `search` looks into name and displayed name.
@@ -115,11 +122,18 @@ export function createOwnRoles({ audit, catalogue }: Deps) {
      *   hold all that it allows
      */
     async removeRole(call: TenantCall, id: RoleId, expected?: Expected): Promise<void> {
+      await inTransaction(call, (tx) => remove(tx, id, expected));
+    },
+
+    /**
+     * Removes the role of a machine by its name, where it is there still.
+     *
+     * @throws Failure `role_system`, `privilege_escalation`
+     */
+    async removeOwnRole(call: TenantCall, name: string): Promise<void> {
       await inTransaction(call, async (tx) => {
-        const role = await lockOwn(tx, id, expected);
-        assertHolds(tx.actor, role.permissions);
-        await store.remove(tx, id);
-        await audit.record(tx, 'role.removed', { ...target(role), before: auditedRole(role) });
+        const id = await store.lockByName(tx, name);
+        if (id) await remove(tx, id, undefined);
       });
     },
 

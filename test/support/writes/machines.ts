@@ -15,6 +15,12 @@ export async function aKeyOf({ as }: As): Promise<string> {
   return body.id;
 }
 
+/** A service account, which an operator makes. */
+export async function anAccountOf({ as }: As): Promise<string> {
+  const { body } = await as('POST', '/api/v1/service-accounts', { body: { name: 'Billing', scopes: [] } });
+  return body.id;
+}
+
 /** Of machines and what they prove themselves by. */
 export const MACHINE_WRITES: Record<string, Maker> = {
   createClient: {
@@ -34,6 +40,19 @@ export const MACHINE_WRITES: Record<string, Maker> = {
   createApiKey: { make: () => ({ body: { name: 'Report', scopes: ['iam.users:read'] } }), leaves: ['api_key.created'] },
   rotateApiKey: { make: async (owner) => ({ params: { id: await aKeyOf(owner) } }), leaves: ['api_key.rotated'] },
   revokeApiKey: { make: async (owner) => ({ params: { id: await aKeyOf(owner) } }), leaves: ['api_key.revoked'] },
+  // A service account is a client and a role of its own, and the trail tells of both.
+  createServiceAccount: {
+    make: () => ({ body: { name: 'Billing', scopes: ['iam.nodes:read'] } }),
+    leaves: ['client.created', 'role.created', 'client.roles_changed'],
+  },
+  rotateServiceAccount: {
+    make: async (owner) => ({ params: { id: await anAccountOf(owner) } }),
+    leaves: ['client.credential_rotated'],
+  },
+  revokeServiceAccount: {
+    make: async (owner) => ({ params: { id: await anAccountOf(owner) } }),
+    leaves: ['client.removed', 'role.removed'],
+  },
   setClientRoles: {
     make: async (owner) => ({ params: { id: await aClientOf(owner) }, body: { roles: ['AUDITOR'] } }),
     leaves: ['client.roles_changed'],
