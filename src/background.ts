@@ -104,6 +104,7 @@ function chores({ services, operator }: House): Job[] {
       await services.audit.makeMonths(operator('audit'));
       await services.audit.prune(operator('audit'), signal);
     }),
+    chore('erased-tenants', '51 * * * *', 3_000, (signal) => services.tenants.eraseDue(operator('erasure'), signal)),
     chore('old-jobs', '37 * * * *', 900, (signal) => services.jobs.sweep(operator('old-jobs'), signal)),
   ];
 }

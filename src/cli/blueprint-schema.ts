@@ -111,6 +111,10 @@ const tenant = z.strictObject({
     .optional()
     .describe('ISO 3166-1 alpha-2'),
   status: z.enum(['active', 'suspended']).optional(),
+  config: z
+    .record(z.string(), z.unknown())
+    .optional()
+    .describe('Kept for the applications of the tenant, as a whole; 16 KiB and six levels at most.'),
   settings: settings.optional(),
   domains: z
     .array(

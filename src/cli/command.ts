@@ -100,6 +100,6 @@ export async function callIn(
 ): Promise<{ call: TenantCall; tenant: Tenant }> {
   const operator = house.operator('command line');
   const tenant = await house.services.tenants.findBySlug(operator, slug);
-  if (!tenant) throw new UsageError(`there is no tenant ${slug}`);
+  if (!tenant || tenant.status === 'deleted') throw new UsageError(`there is no tenant ${slug}`);
   return { call: { ...operator, tenantId: tenant.id }, tenant };
 }

@@ -9,6 +9,7 @@ import { type Command, EXIT, parse, type Terminal, UsageError } from './command.
 import { jobCommands } from './job.ts';
 import { keyCommands } from './keys.ts';
 import { routeCommands } from './routes.ts';
+import { tenantCommands } from './tenant.ts';
 import { userCommands } from './user.ts';
 import { userFileCommands } from './user-file.ts';
 import { webhookCommands } from './webhook.ts';
@@ -27,6 +28,7 @@ const migrate: Command = {
 /** Every command by the words that call it. */
 export const COMMANDS: Record<string, Command> = {
   ...blueprintCommands,
+  ...tenantCommands,
   ...userCommands,
   ...userFileCommands,
   ...clientCommands,

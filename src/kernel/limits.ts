@@ -184,6 +184,9 @@ export const LIMITS = {
   rolesOfHolder: 100,
   permissionChars: 128,
   tenantDomains: 20,
+  tenantConfigBytes: 16 * 1024,
+  tenantConfigDepth: 6,
+  tenantRestoreDays: 30,
   tenantContacts: 10,
   tenantChoices: 50,
   // Organisation tree

@@ -183,6 +183,7 @@ const FOREIGN: Record<string, Makers> = {
     api_key_not_found: async (owner) => ({ id: await aKeyOf(owner) }),
     client_not_found: async (owner) => ({ id: await aClientOf(owner) }),
     user_not_found: async ({ tokens }) => ({ id: tokens.user.id }),
+    tenant_not_found: async ({ tokens }) => ({ id: tokens.user.tenantId, domain: 'theirs.example' }),
   },
 };
 

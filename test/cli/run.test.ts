@@ -217,3 +217,15 @@ describe('gatehouse keys', () => {
       .and.match(/^next +ES256/m);
   });
 });
+
+describe('gatehouse tenant restore', () => {
+  it('brings back a tenant that was deleted, which no other command sees', async () => {
+    const call = await aTenant();
+    const { slug } = call.tenant;
+    await rooms().tenants.remove({ ...call, now: new Date() });
+    expect((await gatehouse(`user suspend nobody --tenant ${slug}`)).err).to.include(`there is no tenant ${slug}`);
+    expect(await gatehouse(`tenant restore ${slug}`)).to.deep.include({ code: 0, out: `${slug} is active.` });
+    expect((await rooms().tenants.get(call, call.tenantId)).status).to.equal('active');
+    expect((await gatehouse('tenant restore nobody-here')).code).to.equal(64);
+  });
+});

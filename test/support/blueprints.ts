@@ -22,6 +22,7 @@ export const whole = (slug = aSlug(), changes: Partial<TenantBlueprint> = {}): T
   slug,
   name: 'Acme',
   country: 'US',
+  config: { region: 'north', tiers: ['gold', { of: 2 }] },
   settings: { locale: 'fr', tokens: { idTokenSeconds: 120 } },
   domains: [{ domain: `${slug}.example`, verified: true }, `login.${slug}.example`],
   apis: [{ identifier: 'https://api.example', scopes: ['read', 'write'] }],

@@ -6,9 +6,9 @@ import { readAssertion, readAttestation } from '../../src/domain/factors/webauth
 import { parseArgon2 } from '../../src/domain/passwords/argon2.ts';
 import { assertPassword } from '../../src/domain/passwords/password-text.ts';
 import { readIdentifier } from '../../src/domain/sign-in/identifier.ts';
-import type { SettingsChange } from '../../src/domain/tenants/settings.ts';
-import { changeSettings } from '../../src/domain/tenants/settings.ts';
-import { checkedDomain, checkedName, checkedSlug } from '../../src/domain/tenants/tenant.ts';
+import { changeSettings, type SettingsChange } from '../../src/domain/tenants/settings.ts';
+import { checkedConfig, checkedDomain, checkedName } from '../../src/domain/tenants/tenant.ts';
+import { checkedSlug } from '../../src/domain/tenants/tenant-slug.ts';
 import { checkedEmail, checkedProfile } from '../../src/domain/users/user.ts';
 import type { LIMITS } from '../../src/kernel/limits.ts';
 import { likePattern } from '../../src/kernel/page.ts';
@@ -48,6 +48,8 @@ const host = (chars: number) => {
   const labels = many(Math.ceil(chars / 61), () => x(60)).join('.');
   return `${`${labels}.`.slice(0, chars - 2).replace(/\.$/, 'x')}.x`;
 };
+/** An object of so many levels. */
+const levels = (n: number): Record<string, unknown> => (n === 1 ? {} : { a: levels(n - 1) });
 const settings = (change: SettingsChange) => changeSettings({}, change);
 const argon2 = (memory: number, passes: number, lanes: number, more = '') =>
   parseArgon2(`$argon2id$v=19$m=${memory},t=${passes},p=${lanes}$c29tZXNhbHRzb21lc2FsdA$${x(43)}${more}`) ?? refused();
@@ -215,6 +217,9 @@ export const PROOFS: Record<string, Proof> = {
   liveClientSecrets: { upTo: (n) => secretsOfOneClient(n) },
   secretOverlapSeconds: { upTo: (n) => rotated(n) },
   tenantDomains: { upTo: (n) => domainsOfOneTenant(n) },
+  tenantConfigBytes: { upTo: (n) => checkedConfig({ a: x(n - 8) }) },
+  tenantConfigDepth: { upTo: (n) => checkedConfig(levels(n)) },
+  tenantRestoreDays: file('api/v1/tenant-erasure.test.ts'),
   tenantContacts: sizes('domain/access/holders.ts'),
   tenantChoices: sizes('domain/users/user-service.ts'),
   // Background work

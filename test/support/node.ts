@@ -14,9 +14,8 @@ import type { TenantCall } from '../../src/kernel/call.ts';
 import type { TenantId, UserId } from '../../src/kernel/ids.ts';
 import { createLog } from '../../src/kernel/log.ts';
 import { databaseUrl } from './database.ts';
+import { MASTER_KEY } from './rooms.ts';
 
-/** The master key of every node of the run: they share a database. */
-const MASTER_KEY = randomBytes(32).toString('base64url');
 export const PASSWORD = 'correct horse battery staple';
 
 /** A whole node in this process, on the run's database. */
@@ -42,7 +41,8 @@ export async function startNode({
     NODE_ENV: 'test',
     PORT: String(port),
     PUBLIC_URL: publicUrl ?? `http://localhost:${port}`,
-    GATEHOUSE_MASTER_KEY: MASTER_KEY,
+    // Nodes and rooms of the run share a database.
+    GATEHOUSE_MASTER_KEY: MASTER_KEY.toString('base64url'),
     ADMIN_PASSWORD: PASSWORD,
     ARGON2_MEMORY_KIB: '8192',
     ARGON2_PASSES: '1',

@@ -3,6 +3,7 @@ import { FACTOR_WRITES } from './writes/factors.ts';
 import { MACHINE_WRITES } from './writes/machines.ts';
 import { OWN_WRITES } from './writes/own.ts';
 import { SIGN_IN_WRITES } from './writes/sign-in.ts';
+import { TENANT_WRITES } from './writes/tenants.ts';
 import { USER_WRITES } from './writes/users.ts';
 import type { Maker } from './writes/write.ts';
 
@@ -19,4 +20,5 @@ export const WRITES: Record<string, Record<string, Maker>> = {
     ...USER_WRITES,
     ...MACHINE_WRITES,
   },
+  v1: { ...SIGN_IN_WRITES, ...FACTOR_WRITES, ...OWN_WRITES, ...ADMINISTRATION_WRITES, ...TENANT_WRITES },
 };

@@ -30,6 +30,7 @@ import * as roles from './roles.ts';
 import * as serviceAccounts from './service-accounts.ts';
 import * as sessions from './sessions.ts';
 import { CHALLENGE, CHOICE, CLIENT_PROBLEM, IN_USE, PASSWORD_PROBLEMS } from './shown-details.ts';
+import * as tenants from './tenants.ts';
 import * as userFiles from './user-files.ts';
 import * as userRoles from './user-roles.ts';
 import * as users from './users.ts';
@@ -60,6 +61,7 @@ const OPERATIONS = operationsOf(
   applications,
   rememberedBrowsers,
   sessions,
+  tenants,
   nodes,
   members,
   roles,

@@ -5,7 +5,7 @@ import type { ClientFields, ClientKind } from '../clients/client.ts';
 import type { NodeDraft, NodeFields } from '../nodes/node.ts';
 import type { NormalForm } from '../passwords/password-text.ts';
 import type { OwnSettings } from '../tenants/settings.ts';
-import type { TenantType } from '../tenants/tenant.ts';
+import type { TenantConfig, TenantType } from '../tenants/tenant.ts';
 import type { UserDraft } from '../users/user.ts';
 import type { WebhookDraft } from '../webhooks/webhook.ts';
 
@@ -17,6 +17,7 @@ export type TenantBlueprint = {
   name?: string | undefined;
   type?: TenantType | undefined;
   country?: string | undefined;
+  config?: TenantConfig | undefined;
   status?: 'active' | 'suspended' | undefined;
   settings?: OwnSettings | undefined;
   domains?: readonly DomainBlueprint[] | undefined;

@@ -81,7 +81,7 @@ export async function exportTenants(
   return documents;
 }
 
-function tenantPart({ slug, name, type, country, status, ownSettings }: Tenant): TenantBlueprint {
+function tenantPart({ slug, name, type, country, status, ownSettings, config }: Tenant): TenantBlueprint {
   const settings = withoutSecrets(ownSettings);
   return {
     slug,
@@ -89,6 +89,7 @@ function tenantPart({ slug, name, type, country, status, ownSettings }: Tenant):
     type,
     country: country ?? undefined,
     status: status === 'suspended' ? 'suspended' : undefined,
+    config: Object.keys(config).length > 0 ? config : undefined,
     settings: Object.keys(settings).length > 0 ? settings : undefined,
   };
 }

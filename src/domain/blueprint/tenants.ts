@@ -3,6 +3,7 @@ import { changeSettings } from '../tenants/settings.ts';
 import {
   assertSuspendable,
   assertTypeChange,
+  checkedConfig,
   checkedCountry,
   checkedDomain,
   checkedName,
@@ -79,6 +80,7 @@ async function reconcileTenant(work: Work, site: Site, tenant: Tenant): Promise<
       type: declared.type,
       country: declared.country === undefined ? undefined : checkedCountry(declared.country),
       status: declared.status,
+      config: declared.config === undefined ? undefined : checkedConfig(declared.config),
       ownSettings: declared.settings === undefined ? undefined : changeSettings(tenant.ownSettings, declared.settings),
     };
   });
@@ -94,7 +96,7 @@ async function reconcileTenant(work: Work, site: Site, tenant: Tenant): Promise<
   );
   if (!writes(work)) return;
   const [call, { tenants }] = [callOf(work, site), work.rooms];
-  await tenants.update(call, { name: wanted.name, type: wanted.type, country: wanted.country });
+  await tenants.update(call, { name: wanted.name, type: wanted.type, country: wanted.country, config: wanted.config });
   if (declared.settings) await tenants.updateSettings(call, declared.settings);
   if (wanted.status === 'suspended') await tenants.suspend(call);
   if (wanted.status === 'active') await tenants.reactivate(call);

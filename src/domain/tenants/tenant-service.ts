@@ -1,31 +1,35 @@
-import { inOperatorTransaction, inTransaction, type OperatorCall, type TenantCall } from '../../kernel/call.ts';
+import { inOperatorTransaction, type OperatorCall, type TenantCall } from '../../kernel/call.ts';
 import { Failure } from '../../kernel/failure.ts';
 import { newId, type TenantId } from '../../kernel/ids.ts';
 import { LIMITS } from '../../kernel/limits.ts';
 import { likePattern, type Page, type PageQuery, pageWindow } from '../../kernel/page.ts';
-import { stableJson } from '../../kernel/text.ts';
+import { assertVersion, type Expected } from '../../kernel/version.ts';
 import type { AccessService } from '../access/access-service.ts';
-import { changeOf } from '../audit/audit-note.ts';
 import type { AuditService } from '../audit/audit-service.ts';
 import type { TenantKeyService } from '../keys/tenant-key-service.ts';
-
 import { hasSecrets, sealSecrets } from './secret-settings.ts';
-
 import { changeSettings, type SettingsChange } from './settings.ts';
 import {
+  assertNotPlatform,
   assertSuspendable,
   assertTypeChange,
   auditedTenant,
+  checkedConfig,
   checkedCountry,
-  checkedDomain,
   checkedName,
   checkedTenant,
   type NewTenant,
   type Tenant,
   type TenantChange,
-  type TenantDomain,
   type TenantDraft,
+  versionOfSettings,
+  versionOfTenant,
 } from './tenant.ts';
+import { createTenantChange, type Decision, notFound } from './tenant-change.ts';
+import { createTenantDomains } from './tenant-domains.ts';
+import { createTenantErasure } from './tenant-erasure.ts';
+import { createTenantLives } from './tenant-lives.ts';
+import { checkedSlug, slugsFor } from './tenant-slug.ts';
 import * as store from './tenant-store.ts';
 
 export type TenantServiceDeps = {
@@ -39,6 +43,8 @@ export type TenantServiceDeps = {
  * the face. Caches of all nodes hear of every change by the table's trigger.
  */
 export function createTenantService({ audit, access, tenantKeys }: TenantServiceDeps) {
+  const { change, tellOperators } = createTenantChange({ audit });
+
   /** Tenants with their data keys and system roles; those whose slug was taken are left out. */
   async function insertAll(tx: OperatorCall, drafts: readonly NewTenant[]): Promise<Tenant[]> {
     const tenants = await store.insert(
@@ -47,53 +53,46 @@ export function createTenantService({ audit, access, tenantKeys }: TenantService
     );
     for (const { id } of tenants) await tenantKeys.create({ ...tx, tenantId: id });
     await access.createSystemRoles(tx, tenants);
+    const action = 'tenant.created';
     await audit.recordAll(
       tx,
       tenants.map((tenant) => ({
         tenantId: tenant.id,
-        action: 'tenant.created',
+        action,
         target: `tenant:${tenant.slug}`,
         after: auditedTenant(tenant),
       })),
     );
+    await tellOperators(tx, action, tenants);
     return tenants;
-  }
-
-  /** Locks the call's tenant, lets `decide` say what becomes of it, and writes that; nothing when nothing changes. */
-  async function change(
-    call: TenantCall,
-    action: string,
-    decide: (tenant: Tenant) => Parameters<typeof store.update>[1],
-  ): Promise<Tenant> {
-    return inTransaction(call, async (tx) => {
-      const tenant = (await store.lock(tx)) ?? notFound(call.tenantId);
-      const values = Object.entries(decide(tenant)).filter(
-        ([key, value]) => value !== undefined && stableJson(value) !== stableJson(tenant[key as keyof Tenant]),
-      );
-      if (values.length === 0) return tenant;
-      const changed = await store.update(tx, Object.fromEntries(values));
-      const note = changeOf(auditedTenant(tenant), auditedTenant(changed));
-      await audit.record(tx, action, { target: `tenant:${tenant.slug}`, ...note });
-      return changed;
-    });
   }
 
   const sealed = async (call: TenantCall, settings: SettingsChange): Promise<SettingsChange> =>
     hasSecrets(settings) ? sealSecrets(settings, await tenantKeys.keyFor(call, 'seal'), call.tenantId) : settings;
 
   return {
+    ...createTenantLives({ change }),
+    ...createTenantDomains({ audit }),
+    ...createTenantErasure({ tellOperators }),
+
     /**
-     * Makes a tenant with its data key and its system roles.
+     * Makes a tenant with its data key and its system roles. Without a slug it gets one after its name.
      *
      * @throws Failure `invalid_input`, `slug_taken` (for ever: a slug outlives its tenant)
      */
-    async create(call: OperatorCall, draft: TenantDraft): Promise<Tenant> {
-      const checked = checkedTenant(draft);
-      assertTypeChange('customer', checked.type);
+    async create(
+      call: OperatorCall,
+      { slug, ...draft }: Omit<TenantDraft, 'slug'> & { slug?: string | undefined },
+    ): Promise<Tenant> {
+      const slugs = slug === undefined ? slugsFor(draft.name) : [slug];
+      const checked = slugs.map((one) => checkedTenant({ ...draft, slug: one }));
+      assertTypeChange('customer', draft.type ?? 'customer');
       return inOperatorTransaction(call, async (tx) => {
-        const [tenant] = await insertAll(tx, [checked]);
-        if (!tenant) throw new Failure('slug_taken', { slug: checked.slug });
-        return tenant;
+        for (const one of checked) {
+          const [tenant] = await insertAll(tx, [one]);
+          if (tenant) return tenant;
+        }
+        throw new Failure('slug_taken', { slugs });
       });
     },
 
@@ -127,9 +126,15 @@ export function createTenantService({ audit, access, tenantKeys }: TenantService
       });
     },
 
-    /** @throws Failure `tenant_not_found` */
+    /** One that is there. @throws Failure `tenant_not_found`, also for one that is deleted */
     async get(call: OperatorCall, id: TenantId): Promise<Tenant> {
-      return (await inOperatorTransaction(call, (tx) => store.find(tx, id))) ?? notFound(id);
+      const tenant = await inOperatorTransaction(call, (tx) => store.find(tx, id));
+      return tenant && tenant.status !== 'deleted' ? tenant : notFound(id);
+    },
+
+    /** How many users a tenant has who are not gone for good; nobody is counted for it, so it may be asked at any time. */
+    async userCount(call: OperatorCall, id: TenantId): Promise<number> {
+      return (await inOperatorTransaction(call, (tx) => store.userCounts(tx, [id]))).get(id) ?? 0;
     },
 
     async findBySlug(call: OperatorCall, slug: string): Promise<Tenant | undefined> {
@@ -146,148 +151,83 @@ export function createTenantService({ audit, access, tenantKeys }: TenantService
     slugsAfter: (tx: OperatorCall, after: string, limit: number): Promise<string[]> =>
       store.slugsAfter(tx, after, limit),
 
-    /** A page of tenants by slug. @throws Failure `invalid_input` */
+    /**
+     * A page of tenants by slug, each with its number of users; of those that are there, unless `status` asks for the
+     * deleted ones. `search` looks into slug and name.
+     *
+     * @throws Failure `invalid_input`
+     */
     async list(
       call: OperatorCall,
       { search, type, status, ...query }: PageQuery & store.TenantFilter = {},
-    ): Promise<Page<Tenant>> {
+    ): Promise<Page<Tenant & { userCount: number }>> {
       const window = pageWindow(query);
       const filter = { type, status, search: search === undefined ? undefined : likePattern(search) };
-      const { items, total } = await inOperatorTransaction(call, (tx) => store.list(tx, filter, window));
-      return { items, total, page: window.page, pageSize: window.limit };
+      return inOperatorTransaction(call, async (tx) => {
+        const { items, total } = await store.list(tx, filter, window);
+        const ids = items.map(({ id }) => id);
+        const counts = ids.length === 0 ? new Map<TenantId, number>() : await store.userCounts(tx, ids);
+        const counted = items.map((tenant) => ({ ...tenant, userCount: counts.get(tenant.id) ?? 0 }));
+        return { items: counted, total, page: window.page, pageSize: window.limit };
+      });
     },
 
     /**
-     * Changes name, type or country of the call's tenant; what is left out stays.
+     * Changes the call's tenant; what is left out stays. Another slug moves its issuer at once: tokens, sessions and
+     * applications that name the old one are of no use, and nobody ever gets it again.
      *
-     * @throws Failure `tenant_not_found`, `invalid_input`
+     * @param expected the versions of which the tenant must be one
+     * @throws Failure `tenant_not_found`, `invalid_input`, `slug_taken`, `precondition_failed`; `conflict` for what the
+     *   platform tenant keeps
      */
-    update: (call: TenantCall, { name, type, country }: TenantChange): Promise<Tenant> =>
-      change(call, 'tenant.updated', (tenant) => {
-        if (type !== undefined) assertTypeChange(tenant.type, type);
-        return {
-          ...(name !== undefined && { name: checkedName(name) }),
-          ...(type !== undefined && { type }),
-          ...(country !== undefined && { country: checkedCountry(country) }),
-        };
+    update: (call: TenantCall, wanted: TenantChange, expected?: Expected): Promise<Tenant> =>
+      change(call, (tenant) => {
+        if (tenant.status === 'deleted') return notFound(tenant.id);
+        assertVersion(expected, versionOfTenant(tenant));
+        return decided(tenant, wanted);
       }),
 
     /**
      * Puts a change over the tenant's settings; null takes one back to the default. Secrets come in plain, and are
      * sealed here.
      *
-     * @throws Failure `tenant_not_found`, `invalid_input`
+     * @param expected the versions of which the settings must be one
+     * @throws Failure `tenant_not_found`, `invalid_input`, `precondition_failed`
      */
-    async updateSettings(call: TenantCall, settings: SettingsChange): Promise<Tenant> {
+    async updateSettings(call: TenantCall, settings: SettingsChange, expected?: Expected): Promise<Tenant> {
       const stored = await sealed(call, settings);
-      return change(call, 'tenant.settings_updated', ({ ownSettings }) => ({
-        ownSettings: changeSettings(ownSettings, stored),
-      }));
-    },
-
-    /**
-     * Shuts a tenant: its issuer and every token of it stop at once on all nodes. Its sessions end, in the background, and
-     * their relying parties are told; all else stays, offline access too. Suspending twice is one suspension.
-     *
-     * @throws Failure `tenant_not_found`, `conflict` for the platform tenant
-     */
-    suspend: (call: TenantCall): Promise<Tenant> =>
-      change(call, 'tenant.suspended', (tenant) => {
-        assertSuspendable(tenant);
-        return tenant.status === 'active' ? { status: 'suspended' } : {};
-      }),
-
-    /** Opens a suspended tenant again. @throws Failure `tenant_not_found` */
-    reactivate: (call: TenantCall): Promise<Tenant> =>
-      change(call, 'tenant.reactivated', (tenant) => (tenant.status === 'suspended' ? { status: 'active' } : {})),
-
-    listDomains: (call: TenantCall): Promise<TenantDomain[]> => inTransaction(call, (tx) => store.listDomains(tx)),
-
-    /** The domains of several tenants, in the caller's transaction. */
-    domainsOf: (tx: OperatorCall, tenantIds: readonly TenantId[]) => store.domainsOf(tx, tenantIds),
-
-    /**
-     * Claims a domain, which proves nothing yet. Claiming twice is one claim.
-     *
-     * @throws Failure `invalid_input`; `conflict` when the tenant claims too many
-     */
-    async addDomain(call: TenantCall, raw: string): Promise<TenantDomain> {
-      const domain = checkedDomain(raw);
-      return inTransaction(call, async (tx) => {
-        const { slug } = (await store.lock(tx)) ?? notFound(call.tenantId);
-        const claimed = await store.listDomains(tx);
-        const known = claimed.find((one) => one.domain === domain);
-        if (known) return known;
-        if (claimed.length >= LIMITS.tenantDomains)
-          throw new Failure('conflict', { problem: 'the tenant has too many domains' });
-        await store.insertDomains(tx, [{ tenantId: tx.tenantId, domain, verified: false }]);
-        await audit.record(tx, 'tenant.domain_added', { target: `tenant:${slug}`, details: { domain } });
-        return { domain, verifiedAt: null };
+      return change(call, (tenant) => {
+        if (tenant.status === 'deleted') return notFound(tenant.id);
+        assertVersion(expected, versionOfSettings(tenant));
+        const ownSettings = changeSettings(tenant.ownSettings, stored);
+        return { action: 'tenant.settings_updated', values: { ownSettings } };
       });
-    },
-
-    /**
-     * Notes that the tenant has proven a domain: its issuer moves there. Verifying twice is one proof.
-     *
-     * @throws Failure `domain_not_found`; `domain_taken` when another tenant has proven it
-     */
-    async verifyDomain(call: TenantCall, raw: string): Promise<TenantDomain> {
-      const domain = checkedDomain(raw);
-      return orTaken(domain, () =>
-        inTransaction(call, async (tx) => {
-          const { slug } = (await store.lock(tx)) ?? notFound(call.tenantId);
-          const known = (await store.listDomains(tx)).find((one) => one.domain === domain);
-          if (known?.verifiedAt) return known;
-          if (!(await store.verifyDomain(tx, domain))) throw new Failure('domain_not_found', { domain });
-          await audit.record(tx, 'tenant.domain_verified', { target: `tenant:${slug}`, details: { domain } });
-          return { domain, verifiedAt: tx.now };
-        }),
-      );
-    },
-
-    /** Gives up a domain; its issuer goes back to the tenant's path. @throws Failure `domain_not_found` */
-    async removeDomain(call: TenantCall, raw: string): Promise<void> {
-      const domain = checkedDomain(raw);
-      await inTransaction(call, async (tx) => {
-        if (!(await store.removeDomain(tx, domain))) throw new Failure('domain_not_found', { domain });
-        await audit.record(tx, 'tenant.domain_removed', { details: { domain } });
-      });
-    },
-
-    /** Claims of several tenants in one statement, in the caller's transaction. @throws Failure `domain_taken` */
-    async addDomains(
-      tx: OperatorCall,
-      domains: readonly { tenantId: TenantId; domain: string; verified: boolean }[],
-    ): Promise<void> {
-      await orTaken(domains.map(({ domain }) => domain).join(', '), () => store.insertDomains(tx, domains));
-      await audit.recordAll(
-        tx,
-        domains.map(({ tenantId, domain, verified }) => ({
-          tenantId,
-          action: 'tenant.domain_added',
-          details: { domain, verified },
-        })),
-      );
     },
   };
 }
 
 export type TenantService = ReturnType<typeof createTenantService>;
 
-function notFound(tenantId: TenantId): never {
-  throw new Failure('tenant_not_found', { tenantId });
+const STATUS_ACTIONS = { active: 'tenant.reactivated', suspended: 'tenant.suspended' } as const;
+
+/** @throws Failure `invalid_input`, `conflict` */
+function decided(tenant: Tenant, { slug, name, type, country, status, config }: TenantChange): Decision {
+  if (type !== undefined) assertTypeChange(tenant.type, type);
+  if (status === 'suspended') assertSuspendable(tenant);
+  if (slug !== undefined && slug !== tenant.slug) assertNotPlatform(tenant, 'keeps its slug');
+  return {
+    action: status === undefined || status === tenant.status ? 'tenant.updated' : STATUS_ACTIONS[status],
+    values: {
+      ...(slug !== undefined && { slug: checkedSlug(slug) }),
+      ...(name !== undefined && { name: checkedName(name) }),
+      ...(type !== undefined && { type }),
+      ...(country !== undefined && { country: checkedCountry(country) }),
+      ...(status !== undefined && { status }),
+      ...(config !== undefined && { config: checkedConfig(config) }),
+    },
+  };
 }
 
 function taken(slug: string): never {
   throw new Failure('slug_taken', { slug });
-}
-
-async function orTaken<T>(domain: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    if ((error as { constraint?: string }).constraint === 'tenant_domains_verified')
-      throw new Failure('domain_taken', { domain });
-    throw error;
-  }
 }

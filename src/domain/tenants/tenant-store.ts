@@ -1,7 +1,7 @@
 import type { OperatorCall, TenantCall } from '../../kernel/call.ts';
 import type { TenantId } from '../../kernel/ids.ts';
 import { type OwnSettings, withDefaults } from './settings.ts';
-import type { NewTenant, Tenant, TenantDomain, TenantStatus, TenantType } from './tenant.ts';
+import type { NewTenant, Tenant, TenantConfig, TenantStatus, TenantType } from './tenant.ts';
 
 type Row = {
   id: TenantId;
@@ -11,13 +11,17 @@ type Row = {
   country: string | null;
   status: TenantStatus;
   settings: OwnSettings;
+  config: TenantConfig;
+  deleted_at: Date | null;
+  restores_to: 'active' | 'suspended' | null;
   created_at: Date;
   updated_at: Date;
 };
-type DomainRow = { tenant_id: TenantId; domain: string; verified_at: Date | null };
 
-const COLUMNS = ['id', 'slug', 'name', 'type', 'country', 'status', 'settings', 'created_at', 'updated_at'] as const;
-const DOMAIN_COLUMNS = ['tenant_id', 'domain', 'verified_at'] as const;
+const COLUMNS = [
+  ...(['id', 'slug', 'name', 'type', 'country', 'status', 'settings', 'config'] as const),
+  ...(['deleted_at', 'restores_to', 'created_at', 'updated_at'] as const),
+];
 
 const toTenant = (row: Row): Tenant => ({
   id: row.id,
@@ -28,10 +32,12 @@ const toTenant = (row: Row): Tenant => ({
   status: row.status,
   settings: withDefaults(row.settings),
   ownSettings: row.settings,
+  config: row.config,
+  deletedAt: row.deleted_at,
+  restoresTo: row.restores_to,
   createdAt: row.created_at,
   updatedAt: row.updated_at,
 });
-const toDomain = (row: DomainRow): TenantDomain => ({ domain: row.domain, verifiedAt: row.verified_at });
 
 /** Writes tenants whose slug is free, and returns those; the others are left out. One statement. */
 export async function insert(
@@ -40,9 +46,10 @@ export async function insert(
 ): Promise<Tenant[]> {
   const rows = await db<Row>('tenants')
     .insert(
-      tenants.map(({ ownSettings, ...tenant }) => ({
+      tenants.map(({ ownSettings, config, ...tenant }) => ({
         ...tenant,
         settings: JSON.stringify(ownSettings) as unknown as OwnSettings,
+        config: JSON.stringify(config) as unknown as TenantConfig,
         created_at: now,
         updated_at: now,
       })),
@@ -94,7 +101,9 @@ export async function list(
 ): Promise<{ items: Tenant[]; total: number }> {
   const filtered = db<Row>('tenants').where((where) => {
     if (type) where.where({ type });
+    // Who asks for nothing in particular asks for those that are there.
     if (status) where.where({ status });
+    else where.whereNot({ status: 'deleted' });
     if (search) where.whereRaw(`(slug ilike :like escape '\\' or name ilike :like escape '\\')`, { like: search });
   });
   const [rows, count] = await Promise.all([
@@ -128,72 +137,30 @@ export async function lock({ db, tenantId }: TenantCall): Promise<Tenant | undef
   return row && toTenant(row);
 }
 
-export async function update(
-  { db, tenantId, now }: TenantCall,
-  values: {
-    name?: string;
-    type?: TenantType;
-    country?: string | null;
-    status?: TenantStatus;
-    ownSettings?: OwnSettings;
-  },
-): Promise<Tenant> {
-  const { ownSettings, ...columns } = values;
-  const settings = ownSettings === undefined ? {} : { settings: JSON.stringify(ownSettings) as unknown as OwnSettings };
-  const [row] = await db<Row>('tenants')
+export type TenantValues = Partial<Omit<Tenant, 'id' | 'settings' | 'createdAt' | 'updatedAt'>>;
+
+/** A unique index refuses a slug that another tenant has or had. */
+export async function update({ db, tenantId, now }: TenantCall, values: TenantValues): Promise<Tenant> {
+  const { ownSettings, config, deletedAt, restoresTo, ...columns } = values;
+  const [row] = await db('tenants')
     .where({ id: tenantId })
-    .update({ ...columns, ...settings, updated_at: now })
-    .returning([...COLUMNS]);
+    .update({
+      ...columns,
+      ...(ownSettings && { settings: JSON.stringify(ownSettings) }),
+      ...(config && { config: JSON.stringify(config) }),
+      ...(deletedAt !== undefined && { deleted_at: deletedAt }),
+      ...(restoresTo !== undefined && { restores_to: restoresTo }),
+      updated_at: now,
+    })
+    .returning<Row[]>([...COLUMNS]);
   return toTenant(row as Row);
 }
 
-export async function listDomains({ db, tenantId }: TenantCall): Promise<TenantDomain[]> {
-  const rows = await db<DomainRow>('tenant_domains')
-    .where({ tenant_id: tenantId })
-    .orderBy('domain')
-    .select(...DOMAIN_COLUMNS);
-  return rows.map(toDomain);
-}
-
-/** The domains of several tenants, in order. */
-export async function domainsOf(
-  { db }: OperatorCall,
-  tenantIds: readonly TenantId[],
-): Promise<(TenantDomain & { tenantId: TenantId })[]> {
-  const rows = await db<DomainRow>('tenant_domains')
+/** How many users each of several tenants has who are not gone for good; none where a tenant is not there. */
+export async function userCounts({ db }: OperatorCall, tenantIds: readonly TenantId[]): Promise<Map<TenantId, number>> {
+  const rows = await db('user_counts')
     .whereRaw('tenant_id = any(?::uuid[])', [[...tenantIds]])
-    .orderBy(['tenant_id', 'domain'])
-    .select(...DOMAIN_COLUMNS);
-  return rows.map((row) => ({ ...toDomain(row), tenantId: row.tenant_id }));
-}
-
-/** Claims domains; one that a tenant has claimed already stays as it is. One statement. */
-export async function insertDomains(
-  { db, now }: OperatorCall,
-  domains: readonly { tenantId: TenantId; domain: string; verified: boolean }[],
-): Promise<void> {
-  await db('tenant_domains')
-    .insert(
-      domains.map(({ tenantId, domain, verified }) => ({
-        tenant_id: tenantId,
-        domain,
-        verified_at: verified ? now : null,
-        created_at: now,
-      })),
-    )
-    .onConflict(['tenant_id', 'domain'])
-    .ignore();
-}
-
-/** Whether there was such a claim. */
-export async function verifyDomain({ db, tenantId, now }: TenantCall, domain: string): Promise<boolean> {
-  const count = await db<DomainRow>('tenant_domains')
-    .where({ tenant_id: tenantId, domain })
-    .update({ verified_at: now });
-  return count === 1;
-}
-
-/** Whether there was such a claim. */
-export async function removeDomain({ db, tenantId }: TenantCall, domain: string): Promise<boolean> {
-  return (await db<DomainRow>('tenant_domains').where({ tenant_id: tenantId, domain }).delete()) === 1;
+    .groupBy('tenant_id')
+    .select<{ tenant_id: TenantId; users: string }[]>('tenant_id', db.raw('sum(users) as users'));
+  return new Map(rows.map((row) => [row.tenant_id, Number(row.users)]));
 }

@@ -64,6 +64,7 @@ export const ACTIONS: Readonly<Record<string, EventName>> = {
   'tenant.settings_updated': 'tenant.updated',
   'tenant.suspended': 'tenant.suspended',
   'tenant.reactivated': 'tenant.reactivated',
+  'tenant.restored': 'tenant.reactivated',
   'tenant.domain_added': 'domain.added',
   'tenant.domain_verified': 'domain.verified',
   'tenant.domain_removed': 'domain.removed',
@@ -197,7 +198,9 @@ export const COMPOSE: { [S in Shape]: (told: Told) => Shapes[S] | undefined } = 
     return { ...client, changed: changedOf(happening) };
   },
   api: ({ subject, found }) => found.apis.get(subject) ?? { identifier: subject, name: null },
-  tenant: ({ happening, found }) => found.tenant && { ...found.tenant, changed: changedOf(happening) },
+  // Another one: the operators read of it in their own trail.
+  tenant: ({ happening, subject, found }) =>
+    found.tenant?.slug === subject ? { ...found.tenant, changed: changedOf(happening) } : undefined,
   domain: ({ happening: { details } }) => ({ domain: textOf(details?.['domain']) }),
   key: ({ happening: { details }, subject }) => ({
     kid: subject,

@@ -1,4 +1,4 @@
-import { randomBytes, randomInt } from 'node:crypto';
+import { randomInt } from 'node:crypto';
 import { createAccessService } from '../../../src/domain/access/access-service.ts';
 import { createAuditService } from '../../../src/domain/audit/audit-service.ts';
 
@@ -29,12 +29,13 @@ import { canonicalEmail, canonicalUsername } from '../../../src/kernel/canonical
 import { Failure } from '../../../src/kernel/failure.ts';
 import { newId, type TenantId, type UserId } from '../../../src/kernel/ids.ts';
 import { counters, pool } from '../../support/database.ts';
+import { MASTER_KEY } from '../../support/rooms.ts';
 
 export const NOON = new Date('2026-01-01T12:00:00Z');
 export const PASSWORD = 'correct horse battery';
 export const COST = { memoryKib: 8_192, passes: 1 };
 
-const MASTER_KEYS = [randomBytes(32)];
+const MASTER_KEYS = [MASTER_KEY];
 const knownKeys = createTenantKeyService(MASTER_KEYS);
 const common = createCommonPasswords();
 

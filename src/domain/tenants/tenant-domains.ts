@@ -1,0 +1,93 @@
+import { inTransaction, type OperatorCall, type TenantCall } from '../../kernel/call.ts';
+import { Failure } from '../../kernel/failure.ts';
+import type { TenantId } from '../../kernel/ids.ts';
+import { LIMITS } from '../../kernel/limits.ts';
+import type { AuditService } from '../audit/audit-service.ts';
+import { checkedDomain, type TenantDomain } from './tenant.ts';
+import { notFound } from './tenant-change.ts';
+import * as domains from './tenant-domain-store.ts';
+import * as store from './tenant-store.ts';
+
+/** The hosts that tenants own. Part of the tenant service. */
+export function createTenantDomains({ audit }: { audit: AuditService }) {
+  return {
+    listDomains: (call: TenantCall): Promise<TenantDomain[]> => inTransaction(call, (tx) => domains.list(tx)),
+
+    /** The domains of several tenants, in the caller's transaction. */
+    domainsOf: (tx: OperatorCall, tenantIds: readonly TenantId[]) => domains.domainsOf(tx, tenantIds),
+
+    /**
+     * Claims a domain, which proves nothing yet. Claiming twice is one claim.
+     *
+     * @throws Failure `invalid_input`; `conflict` when the tenant claims too many
+     */
+    async addDomain(call: TenantCall, raw: string): Promise<TenantDomain> {
+      const domain = checkedDomain(raw);
+      return inTransaction(call, async (tx) => {
+        const { slug } = (await store.lock(tx)) ?? notFound(call.tenantId);
+        const claimed = await domains.list(tx);
+        const known = claimed.find((one) => one.domain === domain);
+        if (known) return known;
+        if (claimed.length >= LIMITS.tenantDomains)
+          throw new Failure('conflict', { problem: 'the tenant has too many domains' });
+        await domains.insert(tx, [{ tenantId: tx.tenantId, domain, verified: false }]);
+        await audit.record(tx, 'tenant.domain_added', { target: `tenant:${slug}`, details: { domain } });
+        return { domain, verifiedAt: null };
+      });
+    },
+
+    /**
+     * Notes that the tenant has proven a domain: its issuer moves there. Verifying twice is one proof.
+     *
+     * @throws Failure `domain_not_found`; `domain_taken` when another tenant has proven it
+     */
+    async verifyDomain(call: TenantCall, raw: string): Promise<TenantDomain> {
+      const domain = checkedDomain(raw);
+      return orTaken(domain, () =>
+        inTransaction(call, async (tx) => {
+          const { slug } = (await store.lock(tx)) ?? notFound(call.tenantId);
+          const known = (await domains.list(tx)).find((one) => one.domain === domain);
+          if (known?.verifiedAt) return known;
+          if (!(await domains.verify(tx, domain))) throw new Failure('domain_not_found', { domain });
+          await audit.record(tx, 'tenant.domain_verified', { target: `tenant:${slug}`, details: { domain } });
+          return { domain, verifiedAt: tx.now };
+        }),
+      );
+    },
+
+    /** Gives up a domain; its issuer goes back to the tenant's path. @throws Failure `domain_not_found` */
+    async removeDomain(call: TenantCall, raw: string): Promise<void> {
+      const domain = checkedDomain(raw);
+      await inTransaction(call, async (tx) => {
+        if (!(await domains.remove(tx, domain))) throw new Failure('domain_not_found', { domain });
+        await audit.record(tx, 'tenant.domain_removed', { details: { domain } });
+      });
+    },
+
+    /** Claims of several tenants in one statement, in the caller's transaction. @throws Failure `domain_taken` */
+    async addDomains(
+      tx: OperatorCall,
+      claims: readonly { tenantId: TenantId; domain: string; verified: boolean }[],
+    ): Promise<void> {
+      await orTaken(claims.map(({ domain }) => domain).join(', '), () => domains.insert(tx, claims));
+      await audit.recordAll(
+        tx,
+        claims.map(({ tenantId, domain, verified }) => ({
+          tenantId,
+          action: 'tenant.domain_added',
+          details: { domain, verified },
+        })),
+      );
+    },
+  };
+}
+
+async function orTaken<T>(domain: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if ((error as { constraint?: string }).constraint === 'tenant_domains_verified')
+      throw new Failure('domain_taken', { domain });
+    throw error;
+  }
+}

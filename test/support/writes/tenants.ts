@@ -1,0 +1,31 @@
+import { expect } from 'chai';
+import type { Send } from '../api.ts';
+import { aSlug } from '../rooms.ts';
+import type { Maker } from './write.ts';
+
+/** Of what is done to tenants, by operators and by their own administrators. */
+export const TENANT_WRITES: Record<string, Maker> = {
+  createTenant: {
+    make: () => ({ body: { name: 'Acme', slug: aSlug(), type: 'customer', country: 'GB' } }),
+    leaves: ['tenant.created'],
+  },
+  updateTenant: {
+    make: ({ tokens }) => ({ params: { id: tokens.user.tenantId }, body: { name: 'Acme Clinics' } }),
+    leaves: ['tenant.updated'],
+  },
+  deleteTenant: { make: async ({ as }) => ({ params: { id: await aTenantBy(as) } }), leaves: ['tenant.deleted'] },
+  restoreTenant: {
+    make: async ({ as }) => {
+      const id = await aTenantBy(as);
+      expect((await as('DELETE', `/api/v1/tenants/${id}`)).status).to.equal(204);
+      return { params: { id } };
+    },
+    leaves: ['tenant.restored'],
+  },
+};
+
+/** A tenant that an operator has just made. */
+export async function aTenantBy(as: Send): Promise<string> {
+  const body = { name: 'Acme', slug: aSlug(), type: 'customer', country: 'GB' };
+  return (await as('POST', '/api/v1/tenants', { body })).body.id;
+}
