@@ -19,6 +19,6 @@ export const WRITES: Record<string, Record<string, Maker>> = {
     ...ADMINISTRATION_WRITES,
     ...USER_WRITES,
     ...MACHINE_WRITES,
+    ...TENANT_WRITES,
   },
-  v1: { ...SIGN_IN_WRITES, ...FACTOR_WRITES, ...OWN_WRITES, ...ADMINISTRATION_WRITES, ...TENANT_WRITES },
 };

@@ -14,6 +14,7 @@ import * as email from './email.ts';
 import { DESCRIBED_EVENTS } from './event-body.ts';
 import * as invites from './invites.ts';
 import * as jobs from './jobs.ts';
+import * as keys from './keys.ts';
 import * as me from './me.ts';
 import * as members from './members.ts';
 import * as mfa from './mfa.ts';
@@ -62,6 +63,7 @@ const OPERATIONS = operationsOf(
   rememberedBrowsers,
   sessions,
   tenants,
+  keys,
   nodes,
   members,
   roles,

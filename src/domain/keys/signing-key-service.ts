@@ -17,6 +17,12 @@ import type { TenantKeyService } from './tenant-key-service.ts';
 const place = (call: TenantCall, kid: string) => `${call.tenantId}/signing_keys/sealed/${kid}`;
 const before = (now: Date, seconds: number) => new Date(now.getTime() - seconds * 1000);
 
+type MadeKey = { alg: SigningAlg; pair: Awaited<ReturnType<typeof generateSigningKey>> };
+
+/** A new key of each algorithm, of nobody yet. */
+const makeNext = (): Promise<MadeKey[]> =>
+  Promise.all(SIGNING_ALGS.map(async (alg) => ({ alg, pair: await generateSigningKey(alg) })));
+
 /** Audit line in the caller's transaction. */
 type Audit = { record(tx: TenantCall, action: string, about?: { target?: string; details?: object }): Promise<void> };
 
@@ -82,12 +88,16 @@ export function createSigningKeyService({ tenantKeys, audit }: { tenantKeys: Ten
       return keys.map(({ sealed: _, ...key }) => key);
     },
 
+    makeNext,
+
     /**
      * Publishes the next key of each algorithm. It begins to sign `PUBLISH_BEFORE_USE` seconds later (`advance`). While a
      * next key waits, a second call changes nothing.
+     *
+     * @param next keys that were made before, where the call is in a transaction: to make them takes long
      */
-    async rotate(call: TenantCall): Promise<void> {
-      const made = await Promise.all(SIGNING_ALGS.map(async (alg) => ({ alg, pair: await generateSigningKey(alg) })));
+    async rotate(call: TenantCall, next?: readonly MadeKey[]): Promise<void> {
+      const made = next ?? (await makeNext());
       await inTransaction(call, async (tx) => {
         await store.lockTenant(tx);
         const now = await store.list(tx);

@@ -14,6 +14,14 @@ export const TENANT_WRITES: Record<string, Maker> = {
     leaves: ['tenant.updated'],
   },
   deleteTenant: { make: async ({ as }) => ({ params: { id: await aTenantBy(as) } }), leaves: ['tenant.deleted'] },
+  // One for each algorithm.
+  rotateKeys: {
+    make: async ({ as }) => {
+      expect((await as('GET', '/api/v1/keys')).status).to.equal(200);
+      return {};
+    },
+    leaves: ['signing_key.published', 'signing_key.published'],
+  },
   restoreTenant: {
     make: async ({ as }) => {
       const id = await aTenantBy(as);
