@@ -24,6 +24,8 @@ export function answerProblem(ctx: Koa.Context, error: unknown, { page }: { page
 const STATUSES: Partial<Record<Failure['code'], number>> = {
   forbidden: 403,
   registration_closed: 403,
+  // Of an invite: its reader can do nothing but ask whoever invited them.
+  tenant_limit: 403,
   too_large: 413,
   unsupported_media: 415,
   rate_limited: 429,
@@ -32,5 +34,6 @@ const STATUSES: Partial<Record<Failure['code'], number>> = {
 const REASONS: Partial<Record<Failure['code'], string>> = {
   forbidden: 'forbidden',
   registration_closed: 'registration_closed',
+  tenant_limit: 'registration_closed',
   rate_limited: 'rate_limited',
 };

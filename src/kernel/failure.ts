@@ -23,6 +23,7 @@ export const FAILURES = {
   // Tenants
   tenant_not_found: 'There is no such tenant.',
   tenant_suspended: 'The tenant is suspended.',
+  tenant_limit: 'There are as many users as this tenant may have.',
   slug_taken: 'The slug is already taken.',
   domain_taken: 'The domain belongs to another tenant.',
   domain_not_found: 'There is no such domain.',

@@ -187,6 +187,8 @@ export const LIMITS = {
   tenantConfigBytes: 16 * 1024,
   tenantConfigDepth: 6,
   tenantRestoreDays: 30,
+  tenantUsers: 100_000_000,
+  tenantFeatures: 100,
   tenantContacts: 10,
   tenantChoices: 50,
   // Organisation tree

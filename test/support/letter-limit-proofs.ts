@@ -40,7 +40,7 @@ export const LETTER_PROOFS: Record<string, Proof> = {
   smsSecretChars: sizes('domain/tenants/sms-secret.ts'),
   callingCodes: { upTo: (n) => settings({ sms: { callingCodes: many(n, (at) => String(at + 1)) } }) },
   smsGatewayMs: sizes('sms/sms-gateway.ts'),
-  smtpUserChars: sizes('cli/settings-schema.ts'),
+  smtpUserChars: sizes('api/setting-fields.ts'),
   smtpServers: file('mail/mail-sender.test.ts'),
   smtpConnections: file('mail/mail-sender.test.ts'),
   smtpLettersOfConnection: sizes('mail/mail-sender.ts'),

@@ -220,6 +220,10 @@ export const PROOFS: Record<string, Proof> = {
   tenantConfigBytes: { upTo: (n) => checkedConfig({ a: x(n - 8) }) },
   tenantConfigDepth: { upTo: (n) => checkedConfig(levels(n)) },
   tenantRestoreDays: file('api/v1/tenant-erasure.test.ts'),
+  tenantUsers: { upTo: (n) => settings({ maxUsers: n }) },
+  tenantFeatures: {
+    upTo: (n) => settings({ features: Object.fromEntries(many(n, (at) => [`f${at}`, true])) }),
+  },
   tenantContacts: sizes('domain/access/holders.ts'),
   tenantChoices: sizes('domain/users/user-service.ts'),
   // Background work

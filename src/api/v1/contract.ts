@@ -30,7 +30,8 @@ import * as rememberedBrowsers from './remembered-browsers.ts';
 import * as roles from './roles.ts';
 import * as serviceAccounts from './service-accounts.ts';
 import * as sessions from './sessions.ts';
-import { CHALLENGE, CHOICE, CLIENT_PROBLEM, IN_USE, PASSWORD_PROBLEMS } from './shown-details.ts';
+import { CHALLENGE, CHOICE, CLIENT_PROBLEM, DETAILS, IN_USE, LIMIT, PASSWORD_PROBLEMS } from './shown-details.ts';
+import * as tenantSettings from './tenant-settings.ts';
 import * as tenants from './tenants.ts';
 import * as userFiles from './user-files.ts';
 import * as userRoles from './user-roles.ts';
@@ -43,7 +44,7 @@ const ERROR = z
     message: z.string(),
     requestId: z.string(),
     timestamp: z.iso.datetime(),
-    details: z.array(z.object({ field: z.string(), message: z.string() })).optional(),
+    details: DETAILS.shape.details.optional(),
   })
   .describe(
     '`error` is for programs, `message` for people; `details` names the fields of a 400 or of a refused password.',
@@ -63,6 +64,7 @@ const OPERATIONS = operationsOf(
   rememberedBrowsers,
   sessions,
   tenants,
+  tenantSettings,
   keys,
   nodes,
   members,
@@ -149,6 +151,7 @@ const FAILURES_OF_V1: Record<FailureCode, Dress> = {
 
   tenant_not_found: plain(404, 'TENANT_NOT_FOUND'),
   tenant_suspended: plain(422, 'TENANT_SUSPENDED'),
+  tenant_limit: { ...plain(422, 'TENANT_LIMIT'), ...LIMIT },
   slug_taken: plain(409, 'SLUG_DUPLICATE'),
   domain_taken: plain(409, 'DOMAIN_DUPLICATE'),
   domain_not_found: plain(404, 'DOMAIN_NOT_FOUND'),

@@ -166,7 +166,7 @@ export const acceptInvite = operation({
   answers: { 201: tokenBody },
   failures: [
     ...(['invite_invalid', 'password_policy', 'password_breached', 'invalid_credentials'] as const),
-    ...(['email_taken', 'sign_in_expired', ...UNFINISHED] as const),
+    ...(['email_taken', 'tenant_limit', 'sign_in_expired', ...UNFINISHED] as const),
   ],
   rate: [AUTH_RATE],
   example: {

@@ -8,6 +8,9 @@ import { challengeIds, tenantIds } from './ids.ts';
 
 // What refusals show beside their code.
 
+/** What is wrong, by field. */
+export const DETAILS = z.object({ details: z.array(z.object({ field: z.string(), message: z.string() })) });
+
 /** What the login is answered by, and with which of the person's factors. */
 export const CHALLENGE: Pick<Dress, 'extra' | 'shows'> = {
   extra: ({ challengeId, factors }) => ({ challengeId: challengeIds.encode(challengeId as ChallengeId), factors }),
@@ -53,7 +56,7 @@ export const PASSWORD_PROBLEMS: Pick<Dress, 'extra' | 'shows'> = {
     return { details };
   },
   shows: {
-    schema: z.object({ details: z.array(z.object({ field: z.string(), message: z.string() })) }),
+    schema: DETAILS,
     example: { details: [{ field: 'newPassword', message: 'is too short' }] },
   },
 };
@@ -65,9 +68,15 @@ export const CLIENT_PROBLEM: Pick<Dress, 'extra' | 'shows'> = {
     return { details: [{ field: String(name), message: String(problem ?? 'is not valid') }] };
   },
   shows: {
-    schema: z.object({ details: z.array(z.object({ field: z.string(), message: z.string() })) }),
+    schema: DETAILS,
     example: { details: [{ field: 'redirect_uris', message: 'http://app.example/ must be https' }] },
   },
+};
+
+/** Which limit of the tenant it is. */
+export const LIMIT: Pick<Dress, 'extra' | 'shows'> = {
+  extra: ({ limit, max }) => ({ details: [{ field: String(limit), message: `is ${Number(max)}` }] }),
+  shows: { schema: DETAILS, example: { details: [{ field: 'maxUsers', message: 'is 50' }] } },
 };
 
 /** The roles that still have a permission. */

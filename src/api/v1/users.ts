@@ -69,6 +69,7 @@ export const createUser = operation({
   answers: { 201: userBody },
   failures: [
     'email_taken',
+    'tenant_limit',
     'username_taken',
     'role_not_found',
     'privilege_escalation',

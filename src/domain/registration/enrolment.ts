@@ -56,13 +56,17 @@ export function createEnrolment(deps: EnrolmentDeps) {
     return JSON.parse(unseal(key, place(call.tenantId, id), sealed).toString()) as Applicant;
   }
 
-  /** Makes the account, in the caller's transaction. @throws Failure `email_taken` */
+  /** Makes the account, in the caller's transaction. @throws Failure `email_taken`; `registration_closed` without room */
   async function make(
     tx: TenantCall,
     { userId, password, ...draft }: Applicant,
     { emailVerified }: { emailVerified: boolean },
   ): Promise<User> {
-    const user = await users.create(tx, { ...draft, id: userId, emailVerified, status: 'active' });
+    const user = await users
+      .create(tx, { ...draft, id: userId, emailVerified, status: 'active' })
+      .catch((error: unknown) => {
+        throw error instanceof Failure && error.code === 'tenant_limit' ? new Failure('registration_closed') : error;
+      });
     await passwords.set(tx, userId, { userId, stored: password });
     await store.noteRegistered(tx, userId);
     await audit.record(tx, 'user.registered', { target: `user:${userId}` });

@@ -19,6 +19,7 @@ import type { RecoveryThrottle } from '../recovery/recovery-throttle.ts';
 import { DEFAULT_SETTINGS } from '../tenants/settings.ts';
 import type { DirectoryTenant, TenantDirectory } from '../tenants/tenant-directory.ts';
 import type { User, UserValues } from '../users/user.ts';
+import { hasRoom } from '../users/user-limit.ts';
 import type { CaptchaProof, CaptchaService } from './captcha-service.ts';
 import type { Enrolment } from './enrolment.ts';
 import type { Challenge } from './proof-of-work.ts';
@@ -97,7 +98,10 @@ export function createRegistrationService(deps: RegistrationDeps) {
     const tenantId = named?.id ?? call.tenantId ?? (await deps.platformTenant(call));
     const tenant = await directory.byId(call, tenantId);
     if (!tenant?.isActive || !tenant.settings.registration.selfService) throw new Failure('registration_closed');
-    return { there: { ...call, tenantId }, tenant };
+    const there = { ...call, tenantId };
+    // Told before a letter goes out, whoever has the address.
+    if (tenant.settings.maxUsers !== undefined && !(await hasRoom(there))) throw new Failure('registration_closed');
+    return { there, tenant };
   }
 
   /** Puts a wish down, with the proof that it uses up. */

@@ -1,5 +1,6 @@
 import { parseAddress } from '../../kernel/address.ts';
 import { canonicalDomain, canonicalEmail } from '../../kernel/canonical.ts';
+import { isCurrency } from '../../kernel/currency.ts';
 import { Failure } from '../../kernel/failure.ts';
 import { LIMITS } from '../../kernel/limits.ts';
 import { canonicalLocale, canonicalTimezone, isWebUrl, plainName } from '../../kernel/text.ts';
@@ -9,15 +10,17 @@ import { type Erasable, type Leaf, leavesOf, type Sparse } from './setting-leave
 import { color, flag, list, oneOf, type Rule, text, whole } from './setting-rules.ts';
 import { smsSecret } from './sms-secret.ts';
 import { isSealedPassword } from './smtp-password.ts';
-import { CAPTCHA_KINDS, DEFAULT_SETTINGS, FACTOR_KINDS, type TenantSettings } from './tenant-settings.ts';
+import { CAPTCHA_KINDS, DATE_FORMATS, DEFAULT_SETTINGS, FACTOR_KINDS, type TenantSettings } from './tenant-settings.ts';
 import { readTermsVersions } from './terms.ts';
 
 export {
   CAPTCHA_KINDS,
   type CaptchaKind,
+  DATE_FORMATS,
   DEFAULT_SETTINGS,
   FACTOR_KINDS,
   type FactorKind,
+  OPERATOR_SETTINGS,
   type TenantSettings,
 } from './tenant-settings.ts';
 
@@ -31,10 +34,20 @@ const YEAR = 366 * 86_400;
 /** What mail servers listen on below 1024 (RFC 5321, RFC 8314). */
 const MAIL_PORTS = [25, 465, 587];
 
-/** Every setting there is, in the order in which they are written. A setting without a rule does not compile. */
-const RULES: Readonly<Record<Leaf<TenantSettings>, Rule>> = {
+/** Settings with names of the operators' own; after all others. */
+const FEATURE = /^features\.[A-Za-z][A-Za-z0-9_-]{0,63}$/;
+
+/** The name of every other setting. */
+type Named = Exclude<Leaf<TenantSettings>, `features.${string}`>;
+
+/** Every other setting there is, in the order in which they are written. A setting without a rule does not compile. */
+const RULES: Readonly<Record<Named, Rule>> = {
   locale: text(canonicalLocale),
   timezone: text(canonicalTimezone),
+  currency: text((value) => (isCurrency(value) ? value : undefined)),
+  dateFormat: oneOf(...DATE_FORMATS),
+  maxUsers: whole(1, LIMITS.tenantUsers),
+  maxInstances: whole(1, LIMITS.tenantUsers),
   'branding.displayName': text((value) => plainName(value, LIMITS.nameChars)),
   'branding.logoUrl': text((value) => (isWebUrl(value, LIMITS.redirectUriChars) ? value : undefined)),
   'branding.primaryColor': color,
@@ -103,15 +116,21 @@ const RULES: Readonly<Record<Leaf<TenantSettings>, Rule>> = {
 };
 
 /** What each secret belongs to: it must not be shown to another that somebody puts in its place. */
-const PLACES: Partial<Record<Leaf<TenantSettings>, readonly Leaf<TenantSettings>[]>> = {
+const PLACES: { readonly [Secret in Named]?: readonly Named[] } = {
   'smtp.password': ['smtp.host', 'smtp.port', 'smtp.secure', 'smtp.user'],
   'sms.secret': ['sms.gateway', 'sms.url', 'sms.account'],
   'registration.captchaSecret': ['registration.captcha', 'registration.captchaSiteKey'],
 };
 
+function ruleOf(path: string): Rule | undefined {
+  if (Object.hasOwn(RULES, path)) return RULES[path as Named];
+  return FEATURE.test(path) ? flag : undefined;
+}
+
 function fromLeaves(leaves: ReadonlyMap<string, unknown>): OwnSettings {
   const settings: Record<string, Record<string, unknown> | unknown> = {};
-  for (const path of Object.keys(RULES)) {
+  const features = [...leaves.keys()].filter((path) => FEATURE.test(path)).sort();
+  for (const path of [...Object.keys(RULES), ...features]) {
     if (!leaves.has(path)) continue;
     const [group, key] = path.split('.') as [string, string?];
     if (key === undefined) settings[group] = leaves.get(path);
@@ -136,7 +155,7 @@ export function changeSettings(own: OwnSettings, change: SettingsChange): OwnSet
   const leaves = new Map(before);
   for (const [path, value] of leavesOf(change)) {
     if (value === undefined) continue;
-    const rule = Object.hasOwn(RULES, path) ? RULES[path as Leaf<TenantSettings>] : undefined;
+    const rule = ruleOf(path);
     if (!rule) throw new Failure('invalid_input', { field: `settings.${path}`, problem: 'is no setting' });
     const stored = value === null ? null : rule(value);
     if (stored === undefined)
@@ -150,6 +169,11 @@ export function changeSettings(own: OwnSettings, change: SettingsChange): OwnSet
     if (isMoved && typeof given.get(secret) !== 'string') leaves.delete(secret);
   }
   const changed = fromLeaves(leaves);
+  if (Object.keys(changed.features ?? {}).length > LIMITS.tenantFeatures)
+    throw new Failure('invalid_input', {
+      field: 'settings.features',
+      problem: `are more than ${LIMITS.tenantFeatures}`,
+    });
   assertConsistent(withDefaults(changed));
   return changed;
 }

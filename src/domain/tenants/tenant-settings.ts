@@ -9,12 +9,36 @@ export type FactorKind = (typeof FACTOR_KINDS)[number];
 export const CAPTCHA_KINDS = ['altcha', 'turnstile', 'hcaptcha', 'off'] as const;
 export type CaptchaKind = (typeof CAPTCHA_KINDS)[number];
 
+/** How dates may be written, in the letters of Unicode TR 35. */
+export const DATE_FORMATS = [
+  'yyyy-MM-dd',
+  'dd/MM/yyyy',
+  'MM/dd/yyyy',
+  'dd.MM.yyyy',
+  'dd-MM-yyyy',
+  'yyyy/MM/dd',
+] as const;
+export type DateFormat = (typeof DATE_FORMATS)[number];
+
+/** What only operators set: a tenant would give itself what it was not given. */
+export const OPERATOR_SETTINGS = ['maxUsers', 'maxInstances', 'features'] as const;
+
 /** How a tenant differs from the rest. Durations in seconds. */
 export type TenantSettings = {
   /** Language of pages and letters where a person has none of their own (BCP 47). */
   locale: string;
   /** IANA name. */
   timezone: string;
+  /** In which the tenant's applications reckon (ISO 4217); Gatehouse does not. */
+  currency?: string;
+  /** How the tenant's applications write dates (`DATE_FORMATS`); the pages follow the reader's language. */
+  dateFormat?: DateFormat;
+  /** How many users there may be who are not gone for good; any number when it is not set. For operators to set. */
+  maxUsers?: number;
+  /** How many instances of their applications a tenant may run: for those to ask. For operators to set. */
+  maxInstances?: number;
+  /** What of the applications a tenant has, by name: for those to ask. For operators to set. */
+  features: Readonly<Record<string, boolean>>;
   branding: {
     /** Stands on the pages; the tenant's name when it is not set. */
     displayName?: string;
@@ -134,6 +158,7 @@ export type TenantSettings = {
 export const DEFAULT_SETTINGS: TenantSettings = {
   locale: 'en',
   timezone: 'UTC',
+  features: {},
   branding: {},
   password: {
     minLength: LIMITS.passwordMinChars,

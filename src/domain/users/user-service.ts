@@ -27,6 +27,7 @@ import {
   type UserValues,
   versionOfUser,
 } from './user.ts';
+import { insertWithinLimit } from './user-limit.ts';
 import * as lists from './user-list-store.ts';
 import * as store from './user-store.ts';
 
@@ -110,7 +111,7 @@ export function createUserService({ audit, access, sessions, passwords, letters 
     /**
      * Makes a user, with a password and roles where they are given.
      *
-     * @throws Failure `invalid_input`, `email_taken`, `username_taken`; what `passwords.set` and `access.setUserRoles` throw
+     * @throws Failure `invalid_input`, `email_taken`, `username_taken`, `tenant_limit`; what `passwords.set` and `access.setUserRoles` throw
      */
     async create(
       call: TenantCall,
@@ -119,7 +120,7 @@ export function createUserService({ audit, access, sessions, passwords, letters 
       const values = checkedUser(draft);
       return orTaken(() =>
         inTransaction(call, async (tx) => {
-          const [made] = await store.insert(tx, [{ ...values, tenantId: tx.tenantId, id }]);
+          const [made] = await insertWithinLimit(tx, [{ ...values, tenantId: tx.tenantId, id }]);
           const { user } = made!;
           if (password !== undefined) await passwords.set(tx, user.id, password, { mustChange: mustChangePassword });
           if (roles && roles.length > 0) await access.setUserRoles(tx, user.id, roles, { audited: false });
@@ -268,13 +269,13 @@ export function createUserService({ audit, access, sessions, passwords, letters 
     countByTenant: (tx: OperatorCall, tenantIds: readonly TenantId[]): Promise<Map<TenantId, number>> =>
       store.countByTenant(tx, tenantIds),
 
-    /** Users of several tenants in few statements, in the caller's transaction. @throws Failure `email_taken`, `username_taken` */
+    /** Users of several tenants in few statements, in the caller's transaction. @throws Failure `email_taken`, `username_taken`, `tenant_limit` */
     async createAll(
       tx: OperatorCall,
       users: readonly (UserValues & { tenantId: TenantId; id: UserId })[],
     ): Promise<void> {
       for (const batch of batchesOf(users, LIMITS.batchRows)) {
-        const made = await orTaken(() => store.insert(tx, batch));
+        const made = await orTaken(() => insertWithinLimit(tx, batch));
         await audit.recordAll(
           tx,
           made.map(({ tenantId, user }) => ({

@@ -77,12 +77,10 @@ export const toColumns = (values: Partial<UserValues>) =>
   Object.fromEntries(Object.entries(values).map(([key, value]) => [COLUMN_OF[key as keyof UserValues], value]));
 
 export type OwnedUser = { tenantId: TenantId; user: User };
+export type NewUser = UserValues & { tenantId: TenantId; id: UserId };
 
 /** Writes users of any tenants; a unique index refuses an e-mail address or user name that is taken. One statement. */
-export async function insert(
-  { db, now }: OperatorCall,
-  users: readonly (UserValues & { tenantId: TenantId; id: UserId })[],
-): Promise<OwnedUser[]> {
+export async function insert({ db, now }: OperatorCall, users: readonly NewUser[]): Promise<OwnedUser[]> {
   const rows = await db<Row>('users')
     .insert(
       users.map(({ tenantId, id, ...values }) => ({

@@ -51,7 +51,11 @@ describe('an export', () => {
     printBlueprint(await blueprint().exportAll(call, { slugs }));
 
   it('applied to an empty database gives the same export, byte for byte', async () => {
-    const [acme, globex] = [whole(), whole(aSlug(), { status: 'suspended', type: 'partner' })];
+    const settings = {
+      ...({ currency: 'EUR', dateFormat: 'dd.MM.yyyy', maxUsers: 50, maxInstances: 2 } as const),
+      features: { lab: true, billing: false },
+    };
+    const [acme, globex] = [whole(), whole(aSlug(), { status: 'suspended', type: 'partner', settings })];
     await blueprint().apply(operator(), file(globex, acme));
     await rooms().clients.update(await callIn(acme.slug), 'web', {
       profile: null,

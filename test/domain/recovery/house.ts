@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { eventFace } from '../../../src/api/v1/event-body.ts';
 import type { Letter } from '../../../src/domain/mail/letter.ts';
 import type { HashRun } from '../../../src/domain/passwords/hash.ts';
@@ -10,7 +9,7 @@ import { inTransaction, type OperatorCall, type TenantCall } from '../../../src/
 import { Failure } from '../../../src/kernel/failure.ts';
 import { newId, type TenantId, type UserId } from '../../../src/kernel/ids.ts';
 import { counters, pool } from '../../support/database.ts';
-import { aSlug } from '../../support/rooms.ts';
+import { aSlug, MASTER_KEY } from '../../support/rooms.ts';
 import { anAddress, fromAddress } from '../sign-in/house.ts';
 
 export { anAddress, fromAddress } from '../sign-in/house.ts';
@@ -22,7 +21,7 @@ export const HOLDER = 'what only this browser has';
 export const NEXT = 'seven quiet rivers at dawn';
 
 const NOBODY = () => Promise.reject(new Error('nobody is asked'));
-const masterKeys = [randomBytes(32)];
+const masterKeys = [MASTER_KEY];
 
 /** Every room, joined as a node joins them, with cheap hashes. `runs` tells which hashes were computed. */
 export function aHouse({ postForm = NOBODY as PostForm } = {}) {

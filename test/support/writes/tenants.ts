@@ -14,6 +14,10 @@ export const TENANT_WRITES: Record<string, Maker> = {
     leaves: ['tenant.updated'],
   },
   deleteTenant: { make: async ({ as }) => ({ params: { id: await aTenantBy(as) } }), leaves: ['tenant.deleted'] },
+  updateTenantSettings: {
+    make: ({ tokens }) => ({ params: { id: tokens.user.tenantId }, body: { locale: 'fr' } }),
+    leaves: ['tenant.settings_updated'],
+  },
   // One for each algorithm.
   rotateKeys: {
     make: async ({ as }) => {
