@@ -58,7 +58,10 @@ export const whole = (slug = aSlug(), changes: Partial<TenantBlueprint> = {}): T
   ],
   members: [{ user: `ann@${slug}.example`, roles: ['AUDITOR'] }],
   clients: [
-    { clientId: 'robot', kind: 'service', clientSecret: `${SECRET}3`, roles: ['nurse', 'AUDITOR'] },
+    {
+      ...{ clientId: 'robot', kind: 'service', clientSecret: `${SECRET}3`, roles: ['nurse', 'AUDITOR'] },
+      ...{ allowedIps: ['203.0.113.0/24'], rateLimitPerMinute: 600 },
+    },
     {
       clientId: 'web',
       kind: 'web',

@@ -130,8 +130,11 @@ function assertSound(client: ClientValues): ClientValues {
   return client;
 }
 
+/** A registration need not say them (RFC 7591 §2). */
+const grantsOf = (metadata: ClientMetadata) => (metadata['grant_types'] ?? ['authorization_code']) as string[];
+
 function assertGrants({ kind, metadata }: ClientValues): void {
-  const grants = metadata['grant_types'] as string[];
+  const grants = grantsOf(metadata);
   for (const grant of grants)
     if (!KINDS[kind].mayUse.includes(grant)) invalid('grantTypes', `${grant} is not for clients of kind ${kind}`);
   if (grants.length === 0) invalid('grantTypes', 'must name at least one');
@@ -141,15 +144,16 @@ function assertGrants({ kind, metadata }: ClientValues): void {
   ) {
     invalid('grantTypes', 'refresh_token needs a grant that begins with a user');
   }
-  const types = metadata['response_types'] as string[];
+  const types = (metadata['response_types'] ?? (grants.includes('authorization_code') ? ['code'] : [])) as string[];
   if (types.some((type) => type !== 'code')) invalid('responseTypes', 'can only be code (RFC 9700 §2.1.2)');
   if (types.includes('code') !== grants.includes('authorization_code'))
     invalid('responseTypes', 'and grantTypes contradict each other');
 }
 
-function assertAuthentication({ kind, metadata, profile, pkceRequired }: ClientValues): void {
+function assertAuthentication({ kind, metadata, profile, pkceRequired, registered }: ClientValues): void {
   const method = metadata['token_endpoint_auth_method'];
-  if (KINDS[kind].isPublic !== (method === 'none')) {
+  // What registered itself has no kind but the one that we gave it.
+  if (!registered && KINDS[kind].isPublic !== (method === 'none')) {
     invalid(
       'tokenEndpointAuthMethod',
       KINDS[kind].isPublic ? `must be none: a ${kind} client keeps no secret` : 'must not be none',
@@ -192,8 +196,8 @@ function assertUris({ kind, metadata }: ClientValues): void {
       if (problem) invalid(field, `${uri.slice(0, 200)} ${problem}`);
     }
   }
-  const wantsCode = (metadata['grant_types'] as string[]).includes('authorization_code');
-  if (wantsCode && (metadata['redirect_uris'] as string[]).length === 0)
+  const wantsCode = grantsOf(metadata).includes('authorization_code');
+  if (wantsCode && ((metadata['redirect_uris'] ?? []) as string[]).length === 0)
     invalid('redirectUris', 'are needed for authorization_code');
   for (const name of URLS) {
     const url = metadata[name];

@@ -47,6 +47,19 @@ describe('a registration through the core', () => {
     expect([await opens(call, 'reg_1', SECRET), await opens(call, 'reg_1', `${SECRET}2`)]).to.deep.equal([false, true]);
   });
 
+  it('leaves what the tenant has said of the client, and is never first-party', async () => {
+    const call = await aTenant();
+    const { clients } = rooms();
+    await clients.saveRegistered(call, registration);
+    const said = { allowedIps: ['203.0.113.0/24'], rateLimitPerMinute: 5, scopes: ['read'] };
+    await clients.update(call, 'reg_1', said);
+    await expectFailure('client_invalid', clients.update(call, 'reg_1', { firstParty: true }));
+
+    await clients.saveRegistered(call, { ...registration, client_name: 'Other' });
+    const { allowedIps, rateLimitPerMinute, apiScopes, name } = await clients.get(call, 'reg_1');
+    expect({ allowedIps, rateLimitPerMinute, scopes: apiScopes, name }).to.deep.equal({ ...said, name: 'Other' });
+  });
+
   it('does not take over a client of the tenant', async () => {
     const call = await aTenant();
     await rooms().clients.create(call, { ...web, clientId: 'reg_1' });
