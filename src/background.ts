@@ -98,6 +98,7 @@ function chores({ services, operator }: House): Job[] {
   return [
     chore('signing-keys', '*/5 * * * *', 120, () => services.signingKeys.advanceDue(operator('signing-keys'))),
     chore('webhook-log', '23 * * * *', 900, (signal) => services.deliveries.sweep(operator('webhook-log'), signal)),
+    chore('erasures', '* * * * *', 600, (signal) => services.erasure.eraseDue(operator('erasures'), signal)),
     chore('unproven', '23 * * * *', 600, () => removeUnproven(services, operator('unproven'))),
     chore('audit-chain', '* * * * *', 300, (signal) => linkLeftOvers(services, operator('audit'), signal)),
     chore('audit-months', '17 3 * * *', 3_600, async (signal) => {

@@ -77,6 +77,10 @@ export const GROUP_FIELDS = {
     dynamicClients: z.boolean(),
   },
   profile: { ownUsername: z.boolean() },
+  privacy: {
+    graceDays: z.int().min(0).max(LIMITS.erasureGraceDays),
+    policyVersion: text(LIMITS.policyVersionChars),
+  },
   smtp: {
     host: text(LIMITS.domainChars),
     port: z.int().min(1).max(65_535),
@@ -105,6 +109,7 @@ export const ABOUT_GROUPS: { readonly [Group in keyof typeof GROUP_FIELDS]?: str
   registration:
     'How people make accounts themselves. The secret of a CAPTCHA service is set by the API, never in a file.',
   profile: 'Whether people choose their user name themselves; the administrators do unless told.',
+  privacy: 'Days in which an erasure can be taken back, and the version of the privacy policy that is in force.',
   smtp: 'A mail server of the tenant’s own. Its password is set by the API, never in a file.',
   sms: 'Who carries text messages. The secret is set by the API, never in a file.',
   audit: 'How long the audit trail is kept.',

@@ -25,6 +25,7 @@ import { createCommonPasswords } from './passwords/common-passwords.ts';
 import { createHasher, type HashRun } from './passwords/hash.ts';
 import { createPasswordService } from './passwords/password-service.ts';
 import { createPasswordTransfer } from './passwords/password-transfer.ts';
+import { createPrivacyRooms } from './privacy/privacy-rooms.ts';
 import { createProofsByLetter } from './proofs-by-letter.ts';
 import type { PostForm } from './registration/captcha-service.ts';
 import { createLogoutDeliveries } from './sessions/logout-delivery-service.ts';
@@ -100,13 +101,14 @@ export function createServices(deps: ServiceDeps) {
   const passwords = createPasswordService({ hasher, common, isBreached, throttle, sessions, letters, audit });
   const users = createUserService({ audit, access, sessions, passwords, letters });
   const proofs = createProofRooms({ keys: tenantKeys, sessions, audit, letters, access, users, counters });
+  const directory: ReturnType<ServiceDeps['directory']> = {
+    byId: (call, id) => deps.directory().byId(call, id),
+    bySlug: (call, slug) => deps.directory().bySlug(call, slug),
+  };
   const byLetter = createProofsByLetter({
     ...{ letters, passwords, sessions, users, factors: proofs.factors, devices, audit, counters, access, ...tree },
     ...{ keys: tenantKeys, signInThrottle: throttle, platformTenant, postForm: deps.postForm },
-    directory: {
-      byId: (call, id) => deps.directory().byId(call, id),
-      bySlug: (call, slug) => deps.directory().bySlug(call, slug),
-    },
+    directory,
   });
   const duties = createDutyService({ audit });
   const signIn = createSignIn({
@@ -127,8 +129,9 @@ export function createServices(deps: ServiceDeps) {
   const told = { audit, access, letters, publisher, keys: tenantKeys };
   const { passwordTransfer, ...outside } = createOutsideRooms({ ...deps, ...told });
   const ground = { audit, tenantKeys, signingKeys, idempotency, grants, duties };
+  const privacy = createPrivacyRooms({ ...ground, ...tree, ...people, ...proofs, ...ways, directory });
   const rooms = {
-    ...{ ...ground, ...ends, ...tree, ...people, ...machines, ...proofs, ...ways, ...byLetter, ...outside },
+    ...{ ...ground, ...ends, ...tree, ...people, ...machines, ...proofs, ...ways, ...byLetter, ...outside, ...privacy },
     userAdministration,
   };
   return { ...rooms, blueprint: createBlueprintService({ ...rooms, passwordTransfer }) };

@@ -67,6 +67,10 @@ export const FAILURES = {
   // Registration
   registration_closed: 'People cannot register here themselves.',
   captcha_failed: 'The proof that no robot asks is wrong, too old or was used before.',
+  // Privacy
+  consent_essential: 'What is essential cannot be taken back.',
+  erasure_not_found: 'Nobody has asked for that to be erased.',
+  // Invites
   invite_not_found: 'There is no such invite.',
   invite_invalid: 'The invitation is not valid, or not any more.',
   // Access

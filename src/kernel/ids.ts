@@ -20,6 +20,7 @@ export type WebhookId = Branded<'webhook'>;
 export type EventId = Branded<'event'>;
 export type WebhookDeliveryId = Branded<'webhook-delivery'>;
 export type JobId = Branded<'job'>;
+export type ErasureId = Branded<'erasure'>;
 export type InviteId = Branded<'invite'>;
 export type JobFileId = Branded<'job-file'>;
 

@@ -126,6 +126,13 @@ export const LIMITS = {
   smtpConnectMs: 10_000,
   smtpDeliveryMs: 20_000,
   lettersShown: 50,
+  // Privacy
+  consentHistory: 500,
+  consentsOfDay: 50,
+  erasureGraceDays: 90,
+  erasuresAtOnce: 100,
+  exportedRecords: 1_000,
+  policyVersionChars: 64,
   // Text messages
   callingCodes: 200,
   smsGatewayMs: 5_000,

@@ -165,6 +165,7 @@ const FOREIGN: Record<string, Makers> = {
     grant_not_found: async (owner) => (await WRITES['v1']!['removeMyApplication']!.make(owner)).params!,
     device_not_found: async (owner) => (await WRITES['v1']!['forgetRememberedBrowser']!.make(owner)).params!,
     invite_not_found: async (owner) => (await WRITES['v1']!['revokeInvite']!.make(owner)).params!,
+    erasure_not_found: async (owner) => (await WRITES['v1']!['keepUser']!.make(owner)).params!,
     job_not_found: async (owner) => ({ id: await aJobOf(owner) }),
     webhook_not_found: async (owner) => ({ id: await aWebhookOf(owner) }),
     webhook_delivery_not_found: aDeliveryOf,

@@ -10,6 +10,12 @@ const termsOf = (version: string, more = 0) => ({ version, documents: { en: { te
 
 /** Where the limits of letters, of what is proven by them, and of registration are shown to hold. */
 export const LETTER_PROOFS: Record<string, Proof> = {
+  consentHistory: sizes('domain/privacy/consent-service.ts'),
+  consentsOfDay: file('domain/privacy/consent-service.test.ts', 'changes fifty times a day'),
+  erasureGraceDays: file('domain/privacy/erasure-service.test.ts', 'as long as the tenant says'),
+  erasuresAtOnce: sizes('domain/privacy/erasure-service.ts'),
+  exportedRecords: sizes('domain/privacy/personal-data.ts'),
+  policyVersionChars: { upTo: (n) => settings({ privacy: { policyVersion: 'x'.repeat(n) } }) },
   inviteSeconds: file('domain/invites/acceptance.test.ts', 'for a week'),
   invitesKeptSeconds: file('domain/invites/invite-service.test.ts', 'thirty days after'),
   changeEmailSeconds: sizes('domain/recovery/email-token.ts'),

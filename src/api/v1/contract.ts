@@ -24,6 +24,7 @@ import * as nodes from './nodes.ts';
 
 import * as passkeys from './passkeys.ts';
 import * as permissions from './permissions.ts';
+import * as privacy from './privacy.ts';
 import * as recovery from './recovery.ts';
 import * as registration from './registration.ts';
 import * as rememberedBrowsers from './remembered-browsers.ts';
@@ -74,6 +75,7 @@ const OPERATIONS = operationsOf(
   userFiles,
   userRoles,
   invites,
+  privacy,
   audit,
   clients,
   clientRoles,
@@ -195,6 +197,9 @@ const FAILURES_OF_V1: Record<FailureCode, Dress> = {
 
   registration_closed: plain(403, 'REGISTRATION_CLOSED'),
   captcha_failed: plain(422, 'CAPTCHA_FAILED'),
+
+  consent_essential: plain(422, 'CONSENT_ESSENTIAL'),
+  erasure_not_found: plain(404, 'ERASURE_NOT_FOUND'),
 
   invite_not_found: plain(404, 'INVITE_NOT_FOUND'),
   invite_invalid: plain(410, 'INVITE_INVALID'),

@@ -4,6 +4,7 @@ import type {
   AuditId,
   ChallengeId,
   DeliveryId,
+  ErasureId,
   EventId,
   FactorId,
   InviteId,
@@ -64,6 +65,7 @@ export const auditIds = idCodec<AuditId>('aud');
 export const webhookIds = idCodec<WebhookId>('whk');
 export const eventIds = idCodec<EventId>('evt');
 export const webhookDeliveryIds = idCodec<WebhookDeliveryId>('whd');
+export const erasureIds = idCodec<ErasureId>('ers');
 export const inviteIds = idCodec<InviteId>('inv');
 export const apiKeyIds = idCodec<ApiKeyId>('key');
 export const jobIds = idCodec<JobId>('job');

@@ -69,7 +69,7 @@ export function createSentCodeService({ keys, letters, messages }: SentCodeDeps)
         throw new Failure('rate_limited', { retryAfter: LIMITS.sentCodeGapSeconds });
       }
       const until = expiresAt.toISOString();
-      if (channel === 'sms') await messages.queue(tx, { purpose, code, to: address, languages, until });
+      if (channel === 'sms') await messages.queue(tx, { purpose, code, to: address, languages, until }, userId);
       else {
         const { ip, userAgent } = tx.origin ?? {};
         const values = { purpose, code, minutes: LIMITS.sentCodeSeconds / 60, ip, userAgent };

@@ -49,19 +49,23 @@ export function createInviteService(deps: InviteDeps) {
     const { kind, id } = invite.inviter;
     const name = kind === 'user' ? await store.nameOf(tx, id as UserId) : undefined;
     const until = invite.expiresAt.toISOString();
-    await letters.queue(tx, {
-      template: 'invite',
-      to: { name: shownName(user?.firstName ?? null, user?.lastName ?? null), address: invite.email },
-      languages: user?.locale == null ? [] : [user.locale],
-      timezone: user?.timezone ?? undefined,
-      until,
-      values: {
-        organisation: tenant?.settings.branding.displayName ?? tenant?.name ?? '',
-        inviter: name && (shownName(name.firstName, name.lastName) || undefined),
-        link: { path: '/invite', query: { token } },
+    await letters.queue(
+      tx,
+      {
+        template: 'invite',
+        to: { name: shownName(user?.firstName ?? null, user?.lastName ?? null), address: invite.email },
+        languages: user?.locale == null ? [] : [user.locale],
+        timezone: user?.timezone ?? undefined,
         until,
+        values: {
+          organisation: tenant?.settings.branding.displayName ?? tenant?.name ?? '',
+          inviter: name && (shownName(name.firstName, name.lastName) || undefined),
+          link: { path: '/invite', query: { token } },
+          until,
+        },
       },
-    });
+      invite.userId,
+    );
   }
 
   return {

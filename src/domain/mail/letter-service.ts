@@ -31,12 +31,12 @@ export type UndeliveredLetter = {
 export function createLetterService({ keys }: { keys: Pick<TenantKeyService, 'keyFor'> }) {
   const place = (tenantId: string, id: string) => `${tenantId}/outbox/mail/${id}`;
 
-  /** Queues a letter in the caller's transaction. It is sealed: its links are as good as a password. */
-  async function queue(tx: TenantCall, letter: Letter): Promise<void> {
+  /** Queues a letter in the caller's transaction. It is sealed: its links are as good as a password. `user`: whose it is. */
+  async function queue(tx: TenantCall, letter: Letter, user?: UserId): Promise<void> {
     if (!tx.db.isTransaction) throw new Error('a letter goes out with the transaction that is its reason');
     const id = newId();
     const key = await keys.keyFor(tx, 'seal');
-    await store.add(tx, id, seal(key, place(tx.tenantId, id), Buffer.from(JSON.stringify(letter))));
+    await store.add(tx, id, seal(key, place(tx.tenantId, id), Buffer.from(JSON.stringify(letter))), user);
   }
 
   async function open(call: TenantCall, { id, payload }: Pick<store.QueuedLetter, 'id' | 'payload'>): Promise<Letter> {
@@ -61,7 +61,7 @@ export function createLetterService({ keys }: { keys: Pick<TenantKeyService, 'ke
       const to = { name: shownName(reader.firstName, reader.lastName), address: address ?? reader.email };
       const wished = reader.locale === null ? languages : [reader.locale, ...languages];
       const timezone = reader.timezone ?? undefined;
-      await queue(tx, { template, values, to, languages: wished, timezone, ...options } as Letter);
+      await queue(tx, { template, values, to, languages: wished, timezone, ...options } as Letter, userId);
     },
 
     /** A queued letter as it was put down. Throws for a row that was not sealed here, or moved. */

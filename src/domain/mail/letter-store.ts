@@ -1,9 +1,14 @@
 import type { OperatorCall, TenantCall } from '../../kernel/call.ts';
 import type { TenantId, UserId } from '../../kernel/ids.ts';
 
-/** Puts a letter into the outbox; it leaves after the caller's transaction, or never. */
-export async function add({ db, tenantId, now }: TenantCall, id: string, sealed: Buffer): Promise<void> {
-  const payload = JSON.stringify({ sealed: sealed.toString('base64url') });
+/** Puts a letter into the outbox; it leaves after the caller's transaction, or never. `user`: whose it is, where that is known. */
+export async function add(
+  { db, tenantId, now }: TenantCall,
+  id: string,
+  sealed: Buffer,
+  user: UserId | undefined,
+): Promise<void> {
+  const payload = JSON.stringify({ sealed: sealed.toString('base64url'), user });
   await db('outbox').insert({ tenant_id: tenantId, id, kind: 'mail', payload, created_at: now, due_at: now });
 }
 
@@ -24,11 +29,13 @@ type Row = {
   last_name: string | null;
   locale: string | null;
   timezone: string | null;
+  erased_at: Date | null;
 };
 
+/** Nobody, for who was erased. */
 export async function findReader({ db, tenantId }: TenantCall, userId: UserId): Promise<Reader | undefined> {
   const row = await db<Row>('users')
-    .where({ tenant_id: tenantId, id: userId })
+    .where({ tenant_id: tenantId, id: userId, erased_at: null })
     .first('email', 'first_name', 'last_name', 'locale', 'timezone');
   if (!row) return undefined;
   const { email, first_name: firstName, last_name: lastName, locale, timezone } = row;

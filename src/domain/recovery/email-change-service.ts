@@ -84,6 +84,7 @@ export function createEmailChangeService(deps: EmailChangeDeps) {
       owner
         ? { ...letter, template: 'account-exists', values: { link: { path: '/' }, recovery: { path: '/recovery' } } }
         : { ...letter, template: 'email-change', values: { link, code, minutes } },
+      (owner ?? user).id,
     );
   }
 
@@ -98,12 +99,16 @@ export function createEmailChangeService(deps: EmailChangeDeps) {
       const changed = await users.changeEmail(tx, userId, email, { verified: true });
       await tokens.forget(tx, 'change-email', userId);
       await sessions.endAll(tx, userId, 'email_changed', sessionUid);
-      await letters.queue(tx, {
-        template: 'email-changed',
-        values: { at: tx.now.toISOString(), ip: tx.origin?.ip, userAgent: tx.origin?.userAgent, address: email },
-        to: { name: shownName(before.firstName, before.lastName), address: before.email },
-        languages: before.locale === null ? [] : [before.locale],
-      });
+      await letters.queue(
+        tx,
+        {
+          template: 'email-changed',
+          values: { at: tx.now.toISOString(), ip: tx.origin?.ip, userAgent: tx.origin?.userAgent, address: email },
+          to: { name: shownName(before.firstName, before.lastName), address: before.email },
+          languages: before.locale === null ? [] : [before.locale],
+        },
+        userId,
+      );
       return changed;
     });
   }

@@ -180,15 +180,19 @@ export function createRecoveryService(deps: RecoveryDeps) {
     async carryOut(call: TenantCall, { id, payload, createdAt }: WishRow): Promise<void> {
       if (call.now.getTime() - createdAt.getTime() > LIMITS.recoverySeconds * 1000) return;
       const key = await keys.keyFor(call, 'seal');
-      const sealed = Buffer.from(String(payload['sealed']), 'base64url');
+      if (typeof payload['sealed'] !== 'string') return;
+      const sealed = Buffer.from(payload['sealed'], 'base64url');
       const wish = JSON.parse(unseal(key, place(call.tenantId, id), sealed).toString()) as Wish;
       const { email, username } = wish.identifier;
-      if (email === undefined && username === undefined) return;
-      const owners = wish.anywhere
-        ? await store.findOwnersAnywhere(call, email ?? null, LIMITS.recoveryAccounts)
-        : await store.findOwner(call, { email: email ?? null, username: username ?? null });
+      const isNobody = email === undefined && username === undefined;
+      const find = () =>
+        wish.anywhere
+          ? store.findOwnersAnywhere(call, email ?? null, LIMITS.recoveryAccounts)
+          : store.findOwner(call, { email: email ?? null, username: username ?? null });
+      const owners = isNobody ? [] : await find();
       const asked = { ...call, ...(wish.origin && { origin: wish.origin }) };
       for (const owner of owners) await write({ ...asked, tenantId: owner.tenantId }, id as EmailTokenId, wish, owner);
+      await inTransaction(call, (tx) => store.emptyWish(tx, id));
     },
 
     /**

@@ -7,6 +7,11 @@ export async function addWish({ db, tenantId, now }: TenantCall, id: string, sea
   await db('outbox').insert({ tenant_id: tenantId, id, kind: 'recovery', payload, created_at: now, due_at: now });
 }
 
+/** What was carried out needs to know no more whom it was about. */
+export async function emptyWish({ db, tenantId }: TenantCall, id: string): Promise<void> {
+  await db('outbox').where({ tenant_id: tenantId, id, kind: 'recovery' }).update({ payload: '{}' });
+}
+
 /** Holds a user's row until the transaction ends. */
 export async function lockUser({ db, tenantId }: TenantCall, userId: UserId): Promise<void> {
   await db('users').where({ tenant_id: tenantId, id: userId }).forNoKeyUpdate().first('id');

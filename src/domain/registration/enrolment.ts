@@ -106,6 +106,7 @@ export function createEnrolment(deps: EnrolmentDeps) {
       owner
         ? { ...letter, template: 'account-exists', values: { link: { path: '/' }, recovery: { path: '/recovery' } } }
         : { ...letter, template: 'verify-email', values: { link, minutes, ...(holder && { code }) } },
+      reader === owner ? owner.id : applicant.userId,
     );
   }
 

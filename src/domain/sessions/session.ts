@@ -33,6 +33,7 @@ export type SessionEnd =
   | 'revoked'
   | 'user_suspended'
   | 'user_deactivated'
+  | 'erased'
   | 'password_changed'
   | 'factors_reset'
   | 'email_changed'

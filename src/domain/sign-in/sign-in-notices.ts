@@ -55,11 +55,15 @@ export function createSignInNotices(deps: {
 
     /** Writes to whoever a row is about, or to nobody. A row that comes again within the day writes nothing. */
     async carryOut(call: TenantCall, { id, payload }: NoticeRow): Promise<void> {
+      if (typeof payload['sealed'] !== 'string') return;
       const key = await keys.keyFor(call, 'seal');
-      const sealed = Buffer.from(String(payload['sealed']), 'base64url');
+      const sealed = Buffer.from(payload['sealed'], 'base64url');
       const { about, userId, deed } = JSON.parse(unseal(key, place(call.tenantId, id), sealed).toString()) as Notice;
-      if (userId === null || !(await isAllowed(keyOf(call.tenantId, userId, about)))) return;
-      await inTransaction(call, (tx) => letters.toUser(tx, userId, about, deed));
+      const reader = userId !== null && (await isAllowed(keyOf(call.tenantId, userId, about))) ? userId : undefined;
+      await inTransaction(call, async (tx) => {
+        if (reader) await letters.toUser(tx, reader, about, deed);
+        await store.empty(tx, id);
+      });
     },
   };
 

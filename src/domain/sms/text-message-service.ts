@@ -1,5 +1,5 @@
 import type { TenantCall } from '../../kernel/call.ts';
-import { newId } from '../../kernel/ids.ts';
+import { newId, type UserId } from '../../kernel/ids.ts';
 import { seal, unseal } from '../../kernel/secret.ts';
 import type { TenantKeyService } from '../keys/tenant-key-service.ts';
 import type { TextMessage } from './text-message.ts';
@@ -10,12 +10,12 @@ export function createTextMessageService({ keys }: { keys: Pick<TenantKeyService
   const place = (tenantId: string, id: string) => `${tenantId}/outbox/sms/${id}`;
 
   return {
-    /** Queues a message in the caller's transaction. It is sealed: it holds a code. */
-    async queue(tx: TenantCall, message: TextMessage): Promise<void> {
+    /** Queues a message to a user in the caller's transaction. It is sealed: it holds a code. */
+    async queue(tx: TenantCall, message: TextMessage, user: UserId): Promise<void> {
       if (!tx.db.isTransaction) throw new Error('a text message goes out with the transaction that is its reason');
       const id = newId();
       const key = await keys.keyFor(tx, 'seal');
-      await store.add(tx, id, seal(key, place(tx.tenantId, id), Buffer.from(JSON.stringify(message))));
+      await store.add(tx, id, seal(key, place(tx.tenantId, id), Buffer.from(JSON.stringify(message))), user);
     },
 
     /** A queued message as it was put down. Throws for a row that was not sealed here, or moved. */

@@ -111,6 +111,8 @@ const RULES: Readonly<Record<Named, Rule>> = {
     text((value) => (/^[1-9]\d{0,2}$/.test(value) ? value : undefined)),
     LIMITS.callingCodes,
   ),
+  'privacy.graceDays': whole(0, LIMITS.erasureGraceDays),
+  'privacy.policyVersion': text((value) => plainName(value, LIMITS.policyVersionChars)),
   'audit.retentionDays': whole(30, LIMITS.auditRetentionDays),
   'claims.conformIdTokenClaims': flag,
 };

@@ -117,6 +117,12 @@ export type TenantSettings = {
     /** Whether people choose and change their user name themselves. */
     ownUsername: boolean;
   };
+  privacy: {
+    /** Days in which somebody can take back that their account is to be erased. */
+    graceDays: number;
+    /** Of the privacy policy that is in force; choices about personal data are kept with it. */
+    policyVersion?: string;
+  };
   /** The tenant's own mail server; the house's sends its letters when `host` is not set. */
   smtp: {
     host?: string;
@@ -187,6 +193,7 @@ export const DEFAULT_SETTINGS: TenantSettings = {
     dynamicClients: false,
   },
   profile: { ownUsername: false },
+  privacy: { graceDays: 30 },
   smtp: {},
   sms: { perHour: 1_000, callingCodes: [] },
   audit: { retentionDays: 400 },

@@ -22,6 +22,7 @@ export const ACTIONS: Readonly<Record<string, EventName>> = {
   'user.reactivated': 'user.reactivated',
   'user.deactivated': 'user.deleted',
   'user.removed': 'user.deleted',
+  'user.erased': 'user.deleted',
   'user.roles_changed': 'user.roles_changed',
   'terms.accepted': 'user.terms_accepted',
   'sign_in.succeeded': 'user.signed_in',

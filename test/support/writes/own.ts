@@ -1,6 +1,8 @@
 import { inTransaction } from '../../../src/kernel/call.ts';
 import { newId } from '../../../src/kernel/ids.ts';
 import { randomToken, sha256 } from '../../../src/kernel/secret.ts';
+import { PASSWORD } from '../node.ts';
+import { anotherAdmin } from '../oauth.ts';
 import type { SignedIn } from '../v1.ts';
 import type { Maker } from './write.ts';
 
@@ -31,8 +33,43 @@ async function rememberBrowser({ site: { call, user } }: SignedIn): Promise<stri
   return device.toString('base64url');
 }
 
+/** Asks for a person to be erased who is not the last administrator. */
+async function askForErasure({ node, site, house }: SignedIn): Promise<void> {
+  await anotherAdmin(node, site);
+  await house.services.erasure.askFor(site.call, site.user);
+}
+
 /** Of what a person has of their own. */
 export const OWN_WRITES: Record<string, Maker> = {
+  setConsent: { make: () => ({ body: { type: 'marketing', granted: true } }), leaves: ['consent.changed'] },
+  eraseMe: {
+    make: async ({ node, site }) => {
+      await anotherAdmin(node, site);
+      return { body: { password: PASSWORD } };
+    },
+    leaves: ['user.erasure_requested'],
+  },
+  keepMe: {
+    make: async (owner) => {
+      await askForErasure(owner);
+      return {};
+    },
+    leaves: ['user.erasure_cancelled'],
+  },
+  eraseUser: {
+    make: async ({ node, site, tokens }) => {
+      await anotherAdmin(node, site);
+      return { params: { id: tokens.user.id }, body: { graceDays: 7 } };
+    },
+    leaves: ['user.erasure_requested'],
+  },
+  keepUser: {
+    make: async (owner) => {
+      await askForErasure(owner);
+      return { params: { id: owner.tokens.user.id } };
+    },
+    leaves: ['user.erasure_cancelled'],
+  },
   removeMyApplication: {
     make: async (owner) => {
       await allow(owner, 'books');
