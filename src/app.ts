@@ -7,6 +7,7 @@ import { accountRoutes } from './account/routes.ts';
 import { createContracts } from './api/contracts.ts';
 import { serveDocs } from './api/docs.ts';
 import { type MountDeps, mountContracts } from './api/mount.ts';
+import { presentPersonalData } from './api/v1/privacy-body.ts';
 import { type Core, createCore } from './core.ts';
 import { ping } from './database/pool.ts';
 import type { House } from './house.ts';
@@ -91,7 +92,10 @@ export function createApp(house: House, options: AppOptions = {}) {
     accountRoutes({
       ...services,
       ...pageTools,
-      pages: createEveryPage({ ...services, ...pageTools, languages: texts.languages }),
+      pages: createEveryPage({
+        ...{ ...services, ...pageTools, languages: texts.languages },
+        writePersonalData: (call, data) => presentPersonalData(call.tenantId, call.now, data),
+      }),
       limiter: limiterOf(house),
     }),
   ]);

@@ -59,7 +59,7 @@ describe('the views', () => {
   it('use every text there is', () => {
     const source = [...pages, ...parts].map(textOf).join('\n') + readFileSync('src/http/render.ts', 'utf8');
     const composed =
-      /^(scope|claim|problem|error\.\w+|device_done|new_password|language|factor\.(totp|email|sms|backup_code|webauthn)|enrol_totp|enrol_passkey|letter_sent|done|dead_link|confirm_email|self\.(note|confirm\.\w+|codes\.first|security\.(add|replace)|password\.rule|\w+(?=\.(name|about|totp|webauthn|email|sms)$)))\./;
+      /^(scope|claim|problem|error\.\w+|device_done|new_password|language|factor\.(totp|email|sms|backup_code|webauthn)|enrol_totp|enrol_passkey|letter_sent|done|dead_link|confirm_email|self\.(note|confirm\.\w+|codes\.first|security\.(add|replace)|password\.rule|privacy(?=\.(marketing|analytics|third_party|essential)(_short)?$)|\w+(?=\.(name|about|totp|webauthn|email|sms)$)))\./;
     expect(english.filter((key) => !source.includes(`'${key}'`) && !composed.test(key))).to.deep.equal([]);
   });
 

@@ -11,18 +11,30 @@ import { createLanguagePage } from './language.ts';
 import { createOverviewPage } from './overview.ts';
 import { createPasskeyPage } from './passkey.ts';
 import { createPasswordPage } from './password.ts';
+import { createPrivacyPages, type PrivacyDeps } from './privacy.ts';
 import { createProfilePage } from './profile.ts';
 import { createSecurityPages } from './security.ts';
 import { createSentCodePages } from './sent-codes.ts';
 import { createSessionPages } from './sessions.ts';
 
-export type EveryPageDeps = EmailDeps & {
-  page: Page;
-  /** The languages in which there are pages. */
-  languages: readonly { code: string; name: string }[];
-} & Pick<
+export type EveryPageDeps = EmailDeps &
+  Pick<PrivacyDeps, 'writePersonalData'> & {
+    page: Page;
+    /** The languages in which there are pages. */
+    languages: readonly { code: string; name: string }[];
+  } & Pick<
     Rooms,
-    'users' | 'passwords' | 'factors' | 'passkeys' | 'sentFactors' | 'rememberedDevices' | 'sessions' | 'grants'
+    | 'users'
+    | 'passwords'
+    | 'factors'
+    | 'passkeys'
+    | 'sentFactors'
+    | 'rememberedDevices'
+    | 'sessions'
+    | 'grants'
+    | 'consents'
+    | 'erasure'
+    | 'personalData'
   >;
 
 /** Every page of the account; of two whose paths match, the first. */
@@ -41,6 +53,7 @@ export function createEveryPage(deps: EveryPageDeps): AccountPage[] {
     ...createDevicePages(deps),
     ...createSessionPages(deps),
     ...createApplicationPages(deps),
+    ...createPrivacyPages(deps),
     createLanguagePage(deps),
   ];
 }

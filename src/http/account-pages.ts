@@ -1,7 +1,15 @@
 import type { PasskeyUse, Problem, ShownAccount } from './shown.ts';
 
 /** The parts of the account, in the order in which they are listed. */
-export const ACCOUNT_SECTIONS = ['profile', 'password', 'security', 'sessions', 'applications', 'language'] as const;
+export const ACCOUNT_SECTIONS = [
+  'profile',
+  'password',
+  'security',
+  'sessions',
+  'applications',
+  'privacy',
+  'language',
+] as const;
 export type AccountSection = (typeof ACCOUNT_SECTIONS)[number];
 
 /** What can be said of the last act, and whether it is good news. */
@@ -23,6 +31,9 @@ export const ACCOUNT_NOTES = {
   authenticator_added: true,
   codes_added: true,
   code_sent: true,
+  choices_saved: true,
+  erasure_asked: true,
+  account_kept: true,
   enrolment_expired: false,
   gone: false,
   turned_back: false,
@@ -187,6 +198,17 @@ export type AccountPages = {
   'account-codes': AccountFrame & { codes: readonly string[]; first?: 'app' | 'passkey' | 'codes' | undefined };
   'account-sessions': AccountFrame & { sessions: readonly ShownBrowser[] };
   'account-applications': AccountFrame & { applications: readonly ShownApplication[] };
+  /** Sends `action`: `save` with `marketing`, `analytics`, `third_party` (`1` or absent), `keep`, and `copy`. */
+  'account-privacy': Form & {
+    choices: readonly { type: string; granted: boolean }[];
+    /** The latest first. */
+    history: readonly { type: string; granted: boolean; at: Date }[];
+    /** When the account will be erased, where somebody has asked for that. */
+    erasedAt?: Date | undefined;
+    eraseUrl: string;
+  };
+  /** Sends `current_password`, where there is one. */
+  'account-erase': Form & { identifier: string; days: number; hasPassword: boolean; backTo: string };
   /** Sends `lang`. */
   'account-language': Form & { languages: readonly { code: string; name: string }[] };
   /** Sends nothing but the button. */
@@ -215,6 +237,8 @@ export const EVERY_ACCOUNT_VIEW: Record<keyof AccountPages, true> = {
   'account-codes': true,
   'account-sessions': true,
   'account-applications': true,
+  'account-privacy': true,
+  'account-erase': true,
   'account-language': true,
   'account-confirm': true,
 };

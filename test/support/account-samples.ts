@@ -1,5 +1,6 @@
 import { timezonesWith } from '../../src/account/timezones.ts';
 import type { ShownBrowser } from '../../src/http/account-pages.ts';
+import { PRIVACY_SAMPLES } from './account-privacy-samples.ts';
 import { at, devices, form, frame, MAC, PHONE, type SampleOf, SECURITY_SAMPLES } from './account-security-samples.ts';
 
 const good = (name: 'profile_saved' | 'session_ended' | 'others_ended') => ({ note: { name, good: true } });
@@ -263,5 +264,6 @@ export const ACCOUNT_SAMPLES = [
   none,
   ...SECURITY_SAMPLES,
   ...lists,
+  ...PRIVACY_SAMPLES,
   ...questions,
 ];
