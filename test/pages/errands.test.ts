@@ -216,6 +216,30 @@ describeInBrowser('by letters, in a browser', function (this: Mocha.Suite) {
     expect(bob.complaints).to.deep.equal([]);
   });
 
+  it('an account is asked to be deleted, and kept after all, without JavaScript', async () => {
+    const site = await openSite();
+    const email = `eve@${site.slug}.test`;
+    await node.house.services.users.create(site.call, { email, emailVerified: true, password: NEXT });
+    const eve = await visiting(site, WITHOUT);
+    const tab = await eve.open(`${site.issuer}/account/privacy`);
+    await logIn(tab, email, NEXT);
+    await titled(tab, 'Privacy');
+    await tab.getByLabel('Tell me about news and offers').check();
+    await press(tab, 'Save');
+    await tab.getByText('News and offers: allowed on').waitFor();
+    await tab.getByRole('link', { name: 'Delete my account' }).click();
+    await tab.locator('#current_password').fill(NEXT);
+    await press(tab, 'Delete my account');
+    await titled(tab, 'Privacy');
+    expect((await sink.letterTo(email)).subject).to.include('will be deleted');
+    await press(tab, 'Keep my account');
+    await tab.getByText('Your account stays.').waitFor();
+    const download = tab.waitForEvent('download');
+    await press(tab, 'Download my data');
+    expect((await download).suggestedFilename()).to.equal('my-data.json');
+    expect(eve.complaints).to.deep.equal([]);
+  });
+
   it('a proven address and accepted terms stand between the password and the application', async () => {
     const terms = { versions: [{ version: '1', documents: { en: { text: 'Be kind.' } } }] };
     const site = await openSite({ signIn: { requireVerifiedEmail: true }, terms });
