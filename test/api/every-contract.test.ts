@@ -3,18 +3,11 @@ import { z } from 'zod';
 import type { Contract } from '../../src/api/contract.ts';
 import { createContracts } from '../../src/api/contracts.ts';
 import { exampleOf, openapi } from '../../src/api/openapi.ts';
-import { absentCode, isOfWords, wantsCaller } from '../../src/api/operation.ts';
+import { wantsCaller } from '../../src/api/operation.ts';
 import { type Route, routesOf } from '../../src/api/routes.ts';
-import { deliveryIds } from '../../src/api/v1/ids.ts';
 import { PERMISSIONS } from '../../src/domain/access/role.ts';
 import { FAILURES, Failure, type FailureCode } from '../../src/kernel/failure.ts';
 import { calledBy, servingContracts, someone } from '../support/api.ts';
-import { enrolTotp } from '../support/factors.ts';
-import { aDelivery } from '../support/sessions.ts';
-import { type SignedIn, servingV1 } from '../support/v1.ts';
-import { aDeliveryOf, aJobOf, aWebhookOf } from '../support/v1-things.ts';
-import { aClientOf, aKeyOf } from '../support/writes/machines.ts';
-import { WRITES } from '../support/writes.ts';
 
 /** Whoever may do everything: what is refused to them is refused for another reason than access. */
 const almighty = someone({ roles: ['SUPER_ADMIN', 'TENANT_ADMIN'], permissions: [...PERMISSIONS] });
@@ -152,68 +145,6 @@ describe('every refusal', () => {
         expect(Boolean(extra), code).to.equal(Boolean(shows));
         expect(status, code).to.be.within(400, 599);
       }
-    });
-  }
-});
-
-/** Things of another tenant, by the failure that says that they are not there; the values of a path that names one. */
-type Makers = Partial<Record<FailureCode, (owner: SignedIn) => Promise<Record<string, string>>>>;
-
-const FOREIGN: Record<string, Makers> = {
-  v1: {
-    factor_not_found: async ({ as }) => ({ factorId: (await enrolTotp(as)).factorId }),
-    grant_not_found: async (owner) => (await WRITES['v1']!['removeMyApplication']!.make(owner)).params!,
-    device_not_found: async (owner) => (await WRITES['v1']!['forgetRememberedBrowser']!.make(owner)).params!,
-    invite_not_found: async (owner) => (await WRITES['v1']!['revokeInvite']!.make(owner)).params!,
-    erasure_not_found: async (owner) => (await WRITES['v1']!['keepUser']!.make(owner)).params!,
-    job_not_found: async (owner) => ({ id: await aJobOf(owner) }),
-    webhook_not_found: async (owner) => ({ id: await aWebhookOf(owner) }),
-    webhook_delivery_not_found: aDeliveryOf,
-    session_not_found: async ({ as }) => ({ id: (await as('GET', '/api/v1/me/sessions')).body.data[0].id }),
-    delivery_not_found: async ({ site }) => ({ id: deliveryIds.encode(await aDelivery(site.call)) }),
-    node_not_found: async ({ as, tokens }) => {
-      const node = await as('POST', '/api/v1/nodes', { body: { type: 'team', name: 'Theirs' } });
-      return { id: node.body.id, userId: tokens.user.id };
-    },
-    role_not_found: async ({ as }) => ({
-      id: (await as('POST', '/api/v1/roles', { body: { name: 'theirs', displayName: 'Theirs' } })).body.id,
-    }),
-    permission_not_found: async ({ as }) => ({
-      id: (await as('POST', '/api/v1/permissions', { body: { name: 'ward.beds:read' } })).body.id,
-    }),
-    api_key_not_found: async (owner) => ({ id: await aKeyOf(owner) }),
-    client_not_found: async (owner) => ({ id: await aClientOf(owner) }),
-    user_not_found: async ({ tokens }) => ({ id: tokens.user.id }),
-    tenant_not_found: async ({ tokens }) => ({ id: tokens.user.tenantId, domain: 'theirs.example' }),
-  },
-};
-
-describe('an operation on one thing', () => {
-  const { signIn } = servingV1();
-
-  for (const route of routesOf(contracts)) {
-    const { contract, operation, name } = route;
-    if (!operation.params || isOfWords(operation.params) || !wantsCaller(operation)) continue;
-    // Nothing is foreign to an operator, and nobody else is let in.
-    if (operation.access === 'super') continue;
-    it(`${contract.name} ${name} does not see another tenant’s`, async () => {
-      const code = absentCode(operation);
-      const make = FOREIGN[contract.name]?.[code];
-      if (!make) throw new Error(`FOREIGN has no ${contract.name} ${code}: say there how one is made`);
-      const [mine, theirs] = [await signIn(), await signIn()];
-      const foreign = await make(theirs);
-      const path = operation.path.replace(/:(\w+)/g, (_, parameter: string) => foreign[parameter]!);
-      const request = operation.body ? { body: operation.example?.body } : {};
-      const [answer, absent] = [
-        await mine.as(operation.method, path, request),
-        await mine.as(operation.method, pathOf(route), request),
-      ];
-      expect([answer.status, answer.body.error]).to.deep.equal([contract.failures[code].status, absent.body.error]);
-      expect({ ...answer.body, requestId: '', timestamp: '' }).to.deep.equal({
-        ...absent.body,
-        requestId: '',
-        timestamp: '',
-      });
     });
   }
 });

@@ -7,7 +7,7 @@ import type { SignedIn } from '../v1.ts';
 import type { Maker } from './write.ts';
 
 /** What a consent page leaves, without the page. */
-async function allow({ site: { call, user } }: SignedIn, clientId: string): Promise<void> {
+export async function allow({ site: { call, user } }: SignedIn, clientId: string): Promise<void> {
   await inTransaction(call, async ({ db, tenantId, now }) => {
     const about = { name: clientId, kind: 'web', status: 'active', metadata: {}, created_at: now, updated_at: now };
     await db('clients').insert({ tenant_id: tenantId, client_id: clientId, ...about });
@@ -19,7 +19,7 @@ async function allow({ site: { call, user } }: SignedIn, clientId: string): Prom
 }
 
 /** What the box on the page of the second factor leaves. @returns the id under which its owner sees the browser */
-async function rememberBrowser({ site: { call, user } }: SignedIn): Promise<string> {
+export async function rememberBrowser({ site: { call, user } }: SignedIn): Promise<string> {
   const device = sha256(randomToken());
   await inTransaction(call, ({ db, tenantId, now }) =>
     db('remembered_devices').insert({
