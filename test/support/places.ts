@@ -20,6 +20,7 @@ const BY_NAME: Readonly<Record<string, string>> = {
   clientId: 'clientId',
   slug: 'slug',
   actorId: 'usr',
+  token: 'token',
 };
 
 /** Every place of an operation where a thing is named. */
@@ -58,15 +59,16 @@ export const schemaOf = (schema: z.ZodType): Schema => z.toJSONSchema(schema, { 
 
 export type Asked = { path: string; body?: unknown };
 
-/** The request of an operation's example, with these things named in it. */
-export function asking({ operation }: Route, named: Named): Asked {
+/** The request of an operation's example, with these things named in it; `who` stands for an address of its own. */
+export function asking({ operation }: Route, named: Named, who = 'somebody'): Asked {
   const { path, body, example } = operation;
   const values = { params: { ...(example?.params as object) } as Record<string, string>, query: '' };
-  const filled = body ? structuredClone(example?.body ?? {}) : undefined;
+  const filled = body ? (structuredClone(example?.body ?? {}) as Schema) : undefined;
+  if (filled?.['email']) filled['email'] = `${who}@example.com`;
   for (const [place, value] of named) {
     if (place.in === 'path') values.params[place.at[0]!] = value;
     else if (place.in === 'query') values.query = `?${new URLSearchParams({ [place.at.join('.')]: value })}`;
-    else put(filled as Schema, place.at, place.isList ? [value] : value);
+    else put(filled!, place.at, place.isList ? [value] : value);
   }
   const whole = path.replace(/:(\w+)/g, (_, name: string) => encodeURIComponent(values.params[name]!));
   return { path: whole + values.query, ...(body && { body: filled }) };

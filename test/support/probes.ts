@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { wantsCaller } from '../../src/api/operation.ts';
 import type { Route } from '../../src/api/routes.ts';
 import type { ApiAnswer, Request } from './api.ts';
@@ -23,7 +24,8 @@ export function probesOf(route: Route, { name, own, site }: Asker, theirs: Thing
   const inPath = choicesOf(path).map((foreign) => ({
     ...pairOf(route, mine, foreign, theirs, home),
     what: `path ${foreign.map(({ at }) => at).join(' and ')}`,
-    isRefused: true,
+    // Whoever holds a token may be told that it is worth nothing here.
+    isRefused: name !== 'a visitor',
   }));
   const elsewhere = others.map((place) => ({
     ...pairOf(route, mine, [place], theirs, home),
@@ -51,9 +53,11 @@ function pairOf(
   const absent = values.map(absentLike);
   const named = (given: readonly string[]): Named =>
     new Map([...mine, ...foreign.map((place, index): [Place, string] => [place, given[index]!])]);
+  // So few letters an hour go to one address.
+  const who = randomBytes(6).toString('hex');
   return {
-    foreign: { ...asking(route, named(values)), headers, values },
-    absent: { ...asking(route, named(absent)), headers, values: absent },
+    foreign: { ...asking(route, named(values), who), headers, values },
+    absent: { ...asking(route, named(absent), who), headers, values: absent },
   };
 }
 

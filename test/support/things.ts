@@ -46,7 +46,11 @@ const MAKERS: readonly Maker[] = [
     const [client_id, client_name] = [nameIn(owner), nameIn(owner)];
     return { client_not_found: (await made(owner, '/api/v1/clients', { kind: 'service', client_id, client_name })).id };
   },
-  async (owner) => ({ inv: (await WRITES['v1']!['revokeInvite']!.make(owner)).params!['id']! }),
+  async (owner) => {
+    const { token } = (await WRITES['v1']!['acceptInvite']!.make(owner)).body!;
+    const { body } = await owner.as('GET', '/api/v1/invites');
+    return { inv: body.data[0].id, token: String(token) };
+  },
   async (owner) => ({ device_not_found: await rememberBrowser(owner) }),
   async ({ as, site }) => {
     const { factorId } = await enrolTotp(as);
