@@ -68,7 +68,7 @@ describe('a field that is for the caller to set', function () {
       const changed: string[] = [];
       for (const [field, schema] of Object.entries(fieldsOf(route))) {
         const before = await read();
-        const value = (await changesOf(owner, field, schema, before[field])) as never;
+        const value = (await changesOf(owner, route, field, schema, before[field])) as never;
         const answer = await sendWrite(owner, route, { ...write, body: { [field]: value } });
         const after = await read();
         const different = [...new Set([...Object.keys(before), ...Object.keys(after)])].filter(

@@ -35,6 +35,30 @@ const VALUES: Record<string, (owner: SignedIn) => unknown> = {
     (await as('POST', '/api/v1/nodes', { body: { type: 'facility', name: 'Elsewhere' } })).body.id,
 };
 
+/** The same of one operation, whose fields are called as others are. */
+const VALUES_OF: Record<string, Record<string, unknown>> = {
+  updateTenant: { config: { region: 'south' } },
+  updateTenantSettings: {
+    currency: 'EUR',
+    dateFormat: 'dd.MM.yyyy',
+    branding: { primaryColor: '#123456' },
+    password: { minLength: 12 },
+    lockout: { maxAttempts: 7 },
+    tokens: { idTokenSeconds: 600 },
+    sessions: { idleSeconds: 3_600 },
+    mfa: { rememberDeviceDays: 7 },
+    signIn: { requireVerifiedEmail: true },
+    terms: { required: false },
+    registration: { unverifiedDays: 9 },
+    profile: { ownUsername: true },
+    smtp: { host: 'mail.example', fromAddress: 'post@mail.example' },
+    sms: { perHour: 5 },
+    audit: { retentionDays: 60 },
+    claims: { conformIdTokenClaims: false },
+    privacy: { graceDays: 3 },
+  },
+};
+
 /** What changes with a field, by operation. */
 export const WITH: Record<string, Record<string, string[]>> = {
   updateUser: { email: ['emailVerified'] },
@@ -43,8 +67,11 @@ export const WITH: Record<string, Record<string, string[]>> = {
   updateWebhook: { status: ['disabledReason'] },
 };
 
-/** What the thing that is changed cannot have, being what it is, by operation. */
+/** What the thing that is changed cannot have, being what it is, or not from its administrator, by operation. */
 export const NOT_HERE: Record<string, string[]> = {
+  // These are for operators.
+  updateTenant: ['slug', 'type', 'status'],
+  updateTenantSettings: ['maxUsers', 'maxInstances', 'features'],
   // A machine has one way to get tokens and no page, and keys stand in one place.
   updateClient: [
     ...['grant_types', 'response_types', 'default_acr_values', 'profile', 'jwks_uri'],
@@ -53,7 +80,15 @@ export const NOT_HERE: Record<string, string[]> = {
 };
 
 /** Another value of a field than it has. */
-export async function changesOf(owner: SignedIn, field: string, schema: Schema, now: unknown): Promise<unknown> {
+export async function changesOf(
+  owner: SignedIn,
+  { name }: Pick<Route, 'name'>,
+  field: string,
+  schema: Schema,
+  now: unknown,
+): Promise<unknown> {
+  const own = VALUES_OF[name]?.[field];
+  if (own !== undefined) return own;
   const known = VALUES[field];
   if (known) return known(owner);
   const kinds: Schema[] = schema['anyOf'] ?? [schema];
@@ -63,7 +98,7 @@ export async function changesOf(owner: SignedIn, field: string, schema: Schema, 
   if (words) return words.find((word: unknown) => word !== now);
   if (type === 'boolean') return now !== true;
   if (type === 'integer') return Math.max(minimum, 1) + (now === Math.max(minimum, 1) ? 1 : 0);
-  if (type === 'array') return [await changesOf(owner, field, items, undefined)];
+  if (type === 'array') return [await changesOf(owner, { name }, field, items, undefined)];
   if (type === 'string') return /uri/i.test(field) ? `https://other.example/${field}` : `Another ${field}`;
   return {};
 }

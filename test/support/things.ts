@@ -51,6 +51,15 @@ const MAKERS: readonly Maker[] = [
     const { body } = await owner.as('GET', '/api/v1/invites');
     return { inv: body.data[0].id, token: String(token) };
   },
+  async (owner) => ({
+    key: (await made(owner, '/api/v1/api-keys', { name: nameIn(owner), scopes: ['iam.users:read'] })).id,
+  }),
+  async (owner) => {
+    const { call, tenantId } = owner.site;
+    const { serviceAccounts } = owner.house.services;
+    const { account } = await serviceAccounts.create(call, { name: nameIn(owner), tenantId, scopes: [] });
+    return { svc: account.clientId };
+  },
   async (owner) => ({ device_not_found: await rememberBrowser(owner) }),
   async ({ as, site }) => {
     const { factorId } = await enrolTotp(as);
