@@ -23,6 +23,7 @@ const CANARIES = {
   agent: 'CanaryBrowser/7391',
   factor: 'Canary phone',
   fingerprint: 'canary-fingerprint-7391',
+  apiKey: 'Canary nightly report',
 };
 const DOMAINS = ['canary-home', 'canary-away'];
 const NEXT = 'seven quiet rivers at dawn';
@@ -99,6 +100,8 @@ describe('a person who lived here', function () {
     await own('POST', '/api/v1/me/email', { body: { email: CANARIES.newEmail, currentPassword: PASSWORD } });
     await send('POST', '/api/v1/auth/password-reset/request', { body: { email: CANARIES.email }, headers: FROM });
     await lettersOf(node, site);
+    await services.access.setUserRoles(now(), userId, ['AUDITOR']);
+    await services.apiKeys.create(now(), { name: CANARIES.apiKey, scopes: ['iam.users:read'], userId });
     await browse();
     await importOf(CANARIES.email);
     return { id, userId };

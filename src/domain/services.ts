@@ -129,7 +129,7 @@ export function createServices(deps: ServiceDeps) {
   const told = { audit, access, letters, publisher, keys: tenantKeys };
   const { passwordTransfer, ...outside } = createOutsideRooms({ ...deps, ...told });
   const ground = { audit, tenantKeys, signingKeys, idempotency, grants, duties };
-  const privacy = createPrivacyRooms({ ...ground, ...tree, ...people, ...proofs, ...ways, directory });
+  const privacy = createPrivacyRooms({ ...ground, ...tree, ...people, ...machines, ...proofs, ...ways, directory });
   const rooms = {
     ...{ ...ground, ...ends, ...tree, ...people, ...machines, ...proofs, ...ways, ...byLetter, ...outside, ...privacy },
     userAdministration,

@@ -5,7 +5,7 @@ import type { Erasure } from '../../domain/privacy/erasure.ts';
 import type { PersonalData } from '../../domain/privacy/personal-data.ts';
 import type { TenantId } from '../../kernel/ids.ts';
 import { time } from './fields.ts';
-import { auditIds, erasureIds, factorIds, nodeIds, sessionIds } from './ids.ts';
+import { apiKeyIds, auditIds, erasureIds, factorIds, nodeIds, sessionIds } from './ids.ts';
 import { exampleUser, presentUser, userBody } from './user-body.ts';
 
 export const consentType = z.enum(CONSENT_TYPES);
@@ -112,6 +112,15 @@ export const personalDataBody = z.object({
       since: time,
     }),
   ),
+  apiKeys: z.array(
+    z.object({
+      id: apiKeyIds.text,
+      name: z.string(),
+      scopes: z.array(z.string()),
+      createdAt: time,
+      lastUsedAt: time.nullable(),
+    }),
+  ),
   terms: z.array(z.object({ version: z.string(), language: z.string(), acceptedAt: time })),
   consents: z.array(consentBody),
   consentHistory: z.array(choiceBody),
@@ -160,6 +169,10 @@ export function presentPersonalData(
       ...{ clientId, name, scopes: [...scopes], since: iso(since) },
       apis: apis.map(({ identifier, scopes: of }) => ({ identifier, scopes: [...of] })),
     })),
+    apiKeys: data.apiKeys.map(({ id, name, scopes, createdAt, lastUsedAt }) => ({
+      ...{ id: apiKeyIds.encode(id), name, scopes: [...scopes], createdAt: iso(createdAt) },
+      lastUsedAt: lastUsedAt ? iso(lastUsedAt) : null,
+    })),
     terms: data.terms.map(({ version, language, acceptedAt }) => ({ version, language, acceptedAt: iso(acceptedAt) })),
     consents: data.consents.map(presentConsent),
     consentHistory: data.consentHistory.map(presentChoice),
@@ -170,7 +183,15 @@ export function presentPersonalData(
 
 export const examplePersonalData: z.input<typeof personalDataBody> = {
   ...{ version: 1, exportedAt: '2026-01-02T10:00:00.000Z', profile: exampleUser, roles: [], memberships: [] },
-  ...{ factors: [], backupCodesLeft: 0, sessions: [], rememberedBrowsers: [], applications: [], terms: [] },
+  ...{
+    factors: [],
+    backupCodesLeft: 0,
+    sessions: [],
+    rememberedBrowsers: [],
+    applications: [],
+    apiKeys: [],
+    terms: [],
+  },
   consents: [{ type: 'marketing', granted: true, at: exampleChoice.at }],
   ...{ consentHistory: [exampleChoice], acts: [], happenings: [] },
 };

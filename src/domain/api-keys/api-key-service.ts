@@ -37,6 +37,9 @@ type Deps = {
 export function createApiKeyService({ audit, access }: Deps) {
   const target = (id: ApiKeyId) => ({ target: `api-key:${id}` });
 
+  /** The name of a person's key, and from where it works, are theirs. */
+  const personOf = ({ owner }: ApiKey) => (owner?.kind === 'user' ? { about: owner.userId } : {});
+
   /** The user whom somebody makes a key for: one who is there, and holds all of it. */
   async function ownerNamed(tx: TenantCall, userId: UserId, scopes: readonly string[]): Promise<KeyOwner> {
     await access.lockHolder(tx, userId);
@@ -65,7 +68,7 @@ export function createApiKeyService({ audit, access }: Deps) {
         const { userId } = draft;
         const owner = userId === undefined ? ownerOf(tx.actor) : await ownerNamed(tx, userId, values.scopes);
         const apiKey = await store.insert(tx, { ...values, id, owner, hash: sha256(secret) });
-        await audit.record(tx, 'api_key.created', { ...target(id), after: auditedKey(apiKey) });
+        await audit.record(tx, 'api_key.created', { ...target(id), ...personOf(apiKey), after: auditedKey(apiKey) });
         return { apiKey, secret };
       });
     },
@@ -108,7 +111,7 @@ export function createApiKeyService({ audit, access }: Deps) {
       await inTransaction(call, async (tx) => {
         const present = (await store.lock(tx, id)) ?? notFound(id);
         await store.remove(tx, id);
-        await audit.record(tx, 'api_key.revoked', { ...target(id), before: auditedKey(present) });
+        await audit.record(tx, 'api_key.revoked', { ...target(id), ...personOf(present), before: auditedKey(present) });
       });
     },
 

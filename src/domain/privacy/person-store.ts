@@ -34,6 +34,7 @@ const OF_ACCOUNT = ['oidc_grant', 'oidc_token', 'oidc_refresh_chain', 'oidc_sess
 /** Removes what is only theirs, and what was sent to their address or waits there. */
 export async function removeOwn({ db, tenantId }: TenantCall, { id, emailCanonical }: Person): Promise<void> {
   for (const table of OWN) await db(table).where({ tenant_id: tenantId, user_id: id }).delete();
+  await db('api_keys').where({ tenant_id: tenantId, owner_user: id }).delete();
   for (const table of OF_ACCOUNT) await db(table).where({ tenant_id: tenantId, account_id: id }).delete();
   for (const table of ['email_tokens', 'invites'])
     await db(table).where({ tenant_id: tenantId, email_canonical: emailCanonical }).delete();

@@ -2,6 +2,7 @@ import { inTransaction, type TenantCall } from '../../kernel/call.ts';
 import type { UserId } from '../../kernel/ids.ts';
 import { LIMITS } from '../../kernel/limits.ts';
 import type { AccessService } from '../access/access-service.ts';
+import type { ApiKeyService } from '../api-keys/api-key-service.ts';
 import type { AuditService } from '../audit/audit-service.ts';
 import type { DutyService } from '../duties/duty-service.ts';
 import type { FactorService } from '../factors/factor-service.ts';
@@ -20,6 +21,7 @@ export type PersonalDataDeps = {
   rememberedDevices: Pick<RememberedDeviceService, 'list'>;
   sessions: Pick<SessionService, 'list'>;
   grants: Pick<GrantService, 'list'>;
+  apiKeys: Pick<ApiKeyService, 'list'>;
   memberships: Pick<MembershipService, 'placesOf'>;
   duties: Pick<DutyService, 'listAcceptances'>;
   consents: Pick<ConsentService, 'list' | 'history'>;
@@ -30,12 +32,13 @@ export type PersonalData = Awaited<ReturnType<PersonalDataService['collect']>>;
 
 /** A copy of a person's data, for the person (GDPR Art. 15 and 20). */
 export function createPersonalData(deps: PersonalDataDeps) {
-  const { audit, users, access, factors, rememberedDevices, sessions, grants, memberships, duties, consents } = deps;
+  const { audit, users, access, factors, rememberedDevices, sessions, grants, memberships, duties, consents, apiKeys } =
+    deps;
 
   return {
     /**
      * Collects what is known of a person: profile, factors without their secrets, sessions, remembered browsers,
-     * applications, roles and memberships, terms, consents, what they did and what happened to them; of that the latest
+     * applications, API keys without their secrets, roles and memberships, terms, consents, what they did and what happened to them; of that the latest
      * `LIMITS.exportedRecords` each. Everything is bounded, so the whole fits into memory. A record of the audit trail says
      * that it was taken.
      *
@@ -54,6 +57,7 @@ export function createPersonalData(deps: PersonalDataDeps) {
         sessions: await sessions.list(call, userId),
         rememberedBrowsers: await rememberedDevices.list(call, userId),
         applications: await grants.list(call, userId),
+        apiKeys: (await apiKeys.list(call, { userId, pageSize: LIMITS.pageSize })).items,
         terms: await duties.listAcceptances(call, userId),
         consents: await consents.list(call, userId),
         consentHistory: await consents.history(call, userId),
