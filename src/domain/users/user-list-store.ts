@@ -21,76 +21,97 @@ export const isUserOrder = (value: string): value is UserOrder => Object.hasOwn(
 /** The last character there is: behind everything that begins with the text before it. */
 const LAST = '\u{10ffff}';
 
-const FOUND = ['email_canonical collate "C"', 'username_canonical collate "C"', 'name_key', 'last_name_key'] as const;
-const typed = (column: string) => (column.endsWith('_key') ? 'lower(:prefix)' : ':word');
+/** What a search looks at, each with an index of its own, and the order that this index has. */
+const FOUND = [
+  { column: 'email_canonical collate "C"', text: ':word', order: 'email' },
+  { column: 'username_canonical collate "C"', text: ':word', order: undefined },
+  { column: 'name_key', text: 'lower(:prefix)', order: undefined },
+  { column: 'last_name_key', text: 'lower(:prefix)', order: 'lastName' },
+] as const;
+type Found = (typeof FOUND)[number];
 
-/** Those whom a search finds, by ranges of its four indices; one more than is counted, at most. */
-const SEARCHED = FOUND.map(
-  (column) => `(select id from users where tenant_id = :tenantId
-    and ${column} >= ${typed(column)} and ${column} < ${typed(column)} || :last limit :most)`,
-).join(' union ');
+const rangeOf = ({ column, text }: Found) => `${column} >= ${text} and ${column} < ${text} || :last`;
 /** The same, asked of a row that another index has found: as no range, so that nothing else is tried. */
-const BEGINS = `(${FOUND.map((column) => `left(${column}, length(${typed(column)})) = ${typed(column)}`).join(' or ')})`;
-const OF_STATUS = 'select id from users where tenant_id = :tenantId and status = :status limit :most';
+const beginsOf = ({ column, text }: Found) => `left(${column}, length(${text})) = ${text}`;
+const BEGINS = `(${FOUND.map(beginsOf).join(' or ')})`;
+const HERE = 'tenant_id = :tenantId';
+const OF_STATUS = `${HERE} and status = :status`;
+
+type Values = Record<string, string | number>;
 
 /**
- * A page of users, and how many there are, to `LIMITS.countedRows`. It is PostgreSQL's index that is asked and not its
+ * A page of users, and how many there are, to `LIMITS.countedRows`. It is the index that is asked, and not PostgreSQL's
  * guess of what is rare: up to so many that a filter finds are all looked at and sorted; more of them are common enough
  * to be met soon in the order that is asked for.
  */
 export async function list(
   call: TenantCall,
-  filter: UserFilter,
+  { status, prefix }: UserFilter,
   order: UserOrder,
   { offset, limit }: { offset: number; limit: number },
 ): Promise<{ items: User[]; total: number }> {
-  const { db } = call;
-  const values = valuesOf(call, filter);
-  const few = await fewOf(call, filter, values);
-  const conditions = [
-    'tenant_id = :tenantId',
-    ...(few === undefined ? [] : [`id in (${few})`]),
-    ...(filter.status ? ['status = :status'] : []),
-    ...(filter.prefix ? [BEGINS] : []),
-  ].join(' and ');
-  // What is skipped on the way to a page is read from an index alone, where nothing is filtered.
-  const { rows } = await db.raw<{ rows: Row[] }>(
-    `select ${COLUMNS.map((column) => `u.${column}`).join(', ')} from (
-        select id, row_number() over () as place from (
-          select id from users where ${conditions} order by ${ORDERS[order]} offset :offset limit :limit
-        ) page
-      ) shown join users u on u.tenant_id = :tenantId and u.id = shown.id order by shown.place`,
-    { ...values, offset, limit },
-  );
-  return { items: rows.map(toUser), total: await countOf(call, conditions, values) };
-}
-
-function valuesOf({ tenantId }: TenantCall, { status, prefix }: UserFilter) {
-  return {
-    ...{ tenantId, most: LIMITS.countedRows + 1, last: LAST },
+  const { db, tenantId } = call;
+  const values = {
+    ...{ tenantId, last: LAST, most: LIMITS.countedRows + 1, offset, limit, upTo: offset + limit },
     ...(status && { status }),
     ...(prefix && { prefix, word: prefix.normalize('NFKC').toLowerCase() }),
   };
-}
-
-type Values = ReturnType<typeof valuesOf>;
-
-/** Which filter finds few enough to look at all of them; undefined where none does. */
-async function fewOf({ db }: TenantCall, { status, prefix }: UserFilter, values: Values): Promise<string | undefined> {
-  for (const found of [...(prefix ? [SEARCHED] : []), ...(status ? [OF_STATUS] : [])]) {
-    const { rows } = await db.raw<{ rows: { count: string }[] }>(
-      `select count(*) from (select 1 from (${found}) found limit :most) counted`,
-      values,
-    );
-    if (Number(rows[0]!.count) <= LIMITS.countedRows) return found;
-  }
-  return undefined;
-}
-
-async function countOf({ db }: TenantCall, conditions: string, values: Values): Promise<number> {
-  const { rows } = await db.raw<{ rows: { count: string }[] }>(
-    `select count(*) from (select 1 from users where ${conditions} limit :counted) counted`,
-    { ...values, counted: LIMITS.countedRows },
+  const filter = { ofStatus: status ? ' and status = :status' : '', isSearch: prefix !== undefined };
+  const isRare = status !== undefined && (await isFew(call, OF_STATUS, values));
+  const sources =
+    filter.isSearch && !isRare
+      ? await searched(call, order, filter.ofStatus, values)
+      : [wholeSource(`${HERE}${filter.ofStatus}${filter.isSearch ? ` and ${BEGINS}` : ''}`, isRare)];
+  const found = sources
+    .map(
+      ({ page, isFew: all }) =>
+        `(select ${KEYS} from users where ${page}${all ? '' : ` order by ${ORDERS[order]} limit :upTo`})`,
+    )
+    .join(' union ');
+  const { rows } = await db.raw<{ rows: Row[] }>(
+    `select ${COLUMNS.map((column) => `u.${column}`).join(', ')} from (
+        select id, row_number() over (order by ${ORDERS[order]}) as place from (${found}) found
+          order by ${ORDERS[order]} offset :offset limit :limit
+      ) shown join users u on u.tenant_id = :tenantId and u.id = shown.id order by shown.place`,
+    values,
   );
-  return Number(rows[0]!.count);
+  return { items: rows.map(toUser), total: await countOf(call, sources, values) };
+}
+
+/** What any order goes by. */
+const KEYS = 'id, created_at, email_canonical, last_name_key';
+
+/** Where users stand who are wanted: how a page of them is read, and how they are counted. */
+type Source = { page: string; count: string; isFew: boolean };
+
+const wholeSource = (where: string, few: boolean): Source => ({ page: where, count: where, isFew: few });
+
+/** Where those stand whom a search finds: for each thing that it looks at, by the way that is short. */
+async function searched(call: TenantCall, order: UserOrder, ofStatus: string, values: Values): Promise<Source[]> {
+  const sources: Source[] = [];
+  for (const one of FOUND) {
+    const range = `${HERE} and ${rangeOf(one)}`;
+    const few = await isFew(call, range, values);
+    const isInOrder = one.order !== undefined && order.endsWith(one.order);
+    const walk = isInOrder ? `${range}${ofStatus}` : `${HERE}${ofStatus} and ${beginsOf(one)}`;
+    // As an array it is made once, whatever the planner takes its size for.
+    const all = `${HERE}${ofStatus} and id = any(array(select id from users where ${range} limit :most))`;
+    sources.push({ page: few ? all : walk, count: `${range}${ofStatus}`, isFew: few });
+  }
+  return sources;
+}
+
+/** Whether there are no more than are counted. */
+async function isFew({ db }: TenantCall, where: string, values: Values): Promise<boolean> {
+  const { rows } = await db.raw<{ rows: { count: string }[] }>(
+    `select count(*) from (select 1 from users where ${where} limit :most) counted`,
+    values,
+  );
+  return Number(rows[0]!.count) <= LIMITS.countedRows;
+}
+
+async function countOf({ db }: TenantCall, sources: readonly Source[], values: Values): Promise<number> {
+  const found = sources.map(({ count }) => `(select id from users where ${count} limit :most)`).join(' union ');
+  const { rows } = await db.raw<{ rows: { count: string }[] }>(`select count(*) from (${found}) counted`, values);
+  return Math.min(Number(rows[0]!.count), LIMITS.countedRows);
 }
