@@ -19,7 +19,7 @@ describe('the heavy runs over users', function () {
       'of a rare status': [12, 12],
       'of a common status': [50, 10_000],
       'search that finds one': [1, 1],
-      'search that finds some thousands': [50, 1 + 10 + 100 + 1],
+      'search that finds one in ninety': [50, 1 + 10 + 100 + 1],
       'search that finds all': [50, 10_000],
       'search that finds nobody': [0, 0],
       'search that finds all, of a rare status': [12, 12],

@@ -65,7 +65,7 @@ export async function list(
   const found = sources
     .map(
       ({ page, isFew: all }) =>
-        `(select ${KEYS} from users where ${page}${all ? '' : ` order by ${ORDERS[order]} limit :upTo`})`,
+        `(select ${keysOf(order)} from users where ${page}${all ? '' : ` order by ${ORDERS[order]} limit :upTo`})`,
     )
     .join(' union ');
   const { rows } = await db.raw<{ rows: Row[] }>(
@@ -78,8 +78,8 @@ export async function list(
   return { items: rows.map(toUser), total: await countOf(call, sources, values) };
 }
 
-/** What any order goes by. */
-const KEYS = 'id, created_at, email_canonical, last_name_key';
+/** What an order goes by, and nothing besides: an index alone tells it. */
+const keysOf = (order: UserOrder) => ORDERS[order].replaceAll(/ desc| collate "C"/g, '');
 
 /** Where users stand who are wanted: how a page of them is read, and how they are counted. */
 type Source = { page: string; count: string; isFew: boolean };
