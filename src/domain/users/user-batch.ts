@@ -4,19 +4,20 @@ import { LIMITS } from '../../kernel/limits.ts';
 import type { AuditService } from '../audit/audit-service.ts';
 import { auditedUser, type User, type UserValues } from './user.ts';
 import * as store from './user-batch-store.ts';
+import { roomLeft } from './user-limit.ts';
 
 /** A user to be made, among many. */
 export type NewOne = { id: UserId; values: UserValues; createdAt: Date | undefined; roles: readonly string[] };
 
 /** Why somebody could not be made. */
-export type Taken = 'email_taken' | 'username_taken' | 'conflict';
+export type Taken = 'email_taken' | 'username_taken' | 'conflict' | 'tenant_limit';
 
 /** Very many users of a tenant, some hundred at a time. */
 export function createUserBatch({ audit }: { audit: Pick<AuditService, 'recordAll'> }) {
   return {
     /**
      * Makes those of the users who are not there yet, in the caller's transaction; of several who want the same address,
-     * name or id the first. Who is there stays as they are.
+     * name or id the first, and as many as the tenant may have. Who is there stays as they are.
      */
     async createNew<One extends NewOne>(
       tx: TenantCall,
@@ -33,11 +34,14 @@ export function createUserBatch({ audit }: { audit: Pick<AuditService, 'recordAl
         if (code) taken.push({ user, code });
         return !code;
       });
+      const room = await roomLeft(tx);
+      const within = room === undefined ? free : free.slice(0, room);
+      for (const user of free.slice(within.length)) taken.push({ user, code: 'tenant_limit' });
       // Somebody may have come in between.
-      const made = new Set(await store.insertNew(tx, free));
-      for (const user of free) if (!made.has(user.id)) taken.push({ user, code: 'conflict' });
+      const made = new Set(await store.insertNew(tx, within));
+      for (const user of within) if (!made.has(user.id)) taken.push({ user, code: 'conflict' });
       const { tenantId } = tx;
-      const created = free.filter(({ id }) => made.has(id));
+      const created = within.filter(({ id }) => made.has(id));
       await audit.recordAll(
         tx,
         created.map(({ id, values, roles }) => ({

@@ -148,6 +148,14 @@ describe('an import of users', function () {
     expect(await emailsOf(call)).to.deep.equal(['b@x.test']);
   });
 
+  it('makes as many as the tenant may have', async () => {
+    const call = await aTenant({ settings: { maxUsers: 3 } });
+    await aUser(call, { email: 'a@x.test' });
+    const job = await imported(call, ndjson(['a', 'b', 'c', 'd'].map((name) => ({ email: `${name}@x.test` }))));
+    expect(problemsOf(job)).to.deep.equal(['1 email_taken', '4 tenant_limit']);
+    expect(await emailsOf(call)).to.deep.equal(['a@x.test', 'b@x.test', 'c@x.test']);
+  });
+
   it('leaves who is there as they are, however often it is done', async () => {
     const call = await aTenant();
     const file = ndjson([{ email: 'a@x.test', firstName: 'A', passwordHash: SSHA }]);
