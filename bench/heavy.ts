@@ -1,5 +1,6 @@
 import '../src/oidc/core-notices.ts';
 import { type BenchServer, openBenchServer } from './database.ts';
+import { heavyFuzz, reportFuzz } from './heavy/fuzz.ts';
 import { heavyGuesses, reportGuesses } from './heavy/guesses.ts';
 import { heavyImport, reportImport } from './heavy/import.ts';
 import { compareStorages, reportStorages } from './heavy/node-storages.ts';
@@ -10,6 +11,16 @@ import { describeMachine, pinSelf } from './machine.ts';
 
 /** Long runs that no test has the time for; `npm run heavy -- NAME`. Each has a small version among the tests. */
 const RUNS: Record<string, () => Promise<string>> = {
+  fuzz: () =>
+    onServer(async (server) =>
+      reportFuzz(
+        await heavyFuzz(server, {
+          requests: Number(process.argv[3] ?? 100_000),
+          seed: Date.now() % 2 ** 31,
+          atOnce: 8,
+        }),
+      ),
+    ),
   guesses: () => onServer(async (server) => reportGuesses(await heavyGuesses(server, { guesses: 10_000, atOnce: 32 }))),
   nodes: () =>
     onServer(async (server) =>

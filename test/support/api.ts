@@ -30,8 +30,8 @@ export type Request = {
 
 export type Send = (method: string, path: string, request?: Request) => Promise<ApiAnswer>;
 
-/** Sends requests to a port of this machine. An answer that the documentation does not have fails the test. */
-export function sender(port: () => number): Send {
+/** Sends requests to a port of this machine. An answer that the documentation does not have fails the test; `seen` gets it first. */
+export function sender(port: () => number, seen: (answer: ApiAnswer) => void = () => {}): Send {
   return async (method, path, { headers = {}, body, raw } = {}) => {
     const response = await fetch(`http://127.0.0.1:${port()}${path}`, {
       method,
@@ -48,6 +48,7 @@ export function sender(port: () => number): Send {
       text,
       body: isJson && text ? JSON.parse(text) : undefined,
     };
+    seen(answer);
     assertDocumented(method, path, answer);
     return answer;
   };
