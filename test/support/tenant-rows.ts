@@ -22,3 +22,37 @@ export async function digestOf(db: pg.Client, tenantId: string): Promise<Record<
   const { rows } = await db.query(digests.join(' union all '), [tenantId]);
   return Object.fromEntries(rows.filter(({ digest }) => digest).map(({ name, digest }) => [name, digest]));
 }
+
+const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g;
+/** Of what has keys, secrets and times of the session all over, only how much there is. */
+const COUNTED = /^(?:oidc_|passwords|signing_keys|tenant_data_keys)/;
+const TIME = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:\+00:00|Z)?/g;
+
+/**
+ * What a tenant has in each table, told so that two tenants which were treated alike are alike: instead of an id the table
+ * in which it stands, no times, no bytes. What was kept for requests that come again, and the audit trail, are left out.
+ */
+export async function stateOf(db: pg.Client, tenantId: string, slug: string): Promise<Record<string, string[]>> {
+  const names = new Map([[tenantId, 'tenant']]);
+  const found: [table: string, rows: string[]][] = [];
+  for (const { table, column } of await tenantTables(db)) {
+    if (table === 'idempotency_keys' || table.startsWith('audit_')) continue;
+    const { rows } = await db.query(`select to_jsonb(t) as row from "${table}" t where ${column}::text = $1`, [
+      tenantId,
+    ]);
+    for (const { row } of rows) if (row.id && table !== 'tenants') names.set(row.id, table);
+    found.push([table, rows.map(({ row }) => (COUNTED.test(table) ? 'a row' : JSON.stringify(row)))]);
+  }
+  const plain = (row: string) =>
+    row
+      .replace(UUID, (id) => `<${names.get(id) ?? 'id'}>`)
+      .replace(TIME, '<time>')
+      .replace(/\\\\x[0-9a-f]+/g, '<bytes>')
+      .replace(/"sealed":"[\w-]+"/g, '"sealed":"<bytes>"')
+      .replace(/\bcli_[0-9A-Z]{26}\b/g, '<client>')
+      .replace(/\bp[0-9a-f]{8}@/g, '<somebody>@')
+      .replaceAll(slug, '<slug>');
+  return Object.fromEntries(
+    found.filter(([, rows]) => rows.length > 0).map(([table, rows]) => [table, rows.map(plain).sort()]),
+  );
+}

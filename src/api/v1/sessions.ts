@@ -121,6 +121,7 @@ export const retryLogoutDelivery = operation({
   params: z.strictObject({ id: deliveryIds.schema }),
   answers: { 200: deliveryBody },
   failures: ['delivery_not_found', 'conflict'],
+  idempotent: 'honoured',
   example: { params: { id: exampleDelivery.id }, answer: exampleDelivery },
   handle: async ({ call, params, answer }, { logoutDeliveries: deliveries }) =>
     answer(200, presentDelivery(await deliveries.retry(call, params.id))),

@@ -202,6 +202,7 @@ export const sendPasswordReset = operation({
   params: userId,
   answers: { 202: z.object({}) },
   failures: [...ACTING, 'user_suspended'],
+  idempotent: 'honoured',
   example: { ...one, answer: {} },
   async handle({ call, params, answer }, { userAdministration }) {
     await userAdministration.sendReset(call, params.id);
