@@ -1,9 +1,16 @@
 import type { Knex } from 'knex';
+import pg from 'pg';
 import { migrate } from '../../src/database/migrate.ts';
 import { createPool } from '../../src/database/pool.ts';
 import { startTestDatabase, type TestDatabase } from './postgres.ts';
 
-let running: TestDatabase | undefined;
+/** Where the databases of a run are: one with the schema, which is copied for each process that runs tests. */
+type Places = Pick<TestDatabase, 'url' | 'superuserUrl' | 'server'>;
+
+const TEMPLATE = 'GATEHOUSE_TEST_TEMPLATE';
+
+let template: TestDatabase | undefined;
+let running: Places | undefined;
 let shared: Knex | undefined;
 let counting: Knex | undefined;
 
@@ -31,16 +38,44 @@ export function superuserUrl(): string {
   return running.superuserUrl;
 }
 
+/** Once for the whole run, in the process that hands out the files. */
+export async function mochaGlobalSetup(): Promise<void> {
+  template = await startTestDatabase();
+  const db = createPool(template.url, { max: 1, name: 'test schema' });
+  await migrate(db);
+  await db.destroy();
+  process.env[TEMPLATE] = JSON.stringify(template);
+}
+
+/** Takes the databases of all processes away. */
+export async function mochaGlobalTeardown(): Promise<void> {
+  await counting?.destroy();
+  await shared?.destroy();
+  await template?.stop();
+}
+
 export const mochaHooks = {
+  /** A process has one database for all its files. */
   async beforeAll(this: Mocha.Context): Promise<void> {
+    if (running) return;
     this.timeout(60_000);
-    running = await startTestDatabase();
+    running = await copyOf(JSON.parse(process.env[TEMPLATE]!));
     shared = createPool(running.url, { max: 20, name: 'test' });
-    await migrate(shared);
-  },
-  async afterAll(): Promise<void> {
-    await counting?.destroy();
-    await shared?.destroy();
-    await running?.stop();
   },
 };
+
+async function copyOf({ url, superuserUrl, server }: Places): Promise<Places> {
+  const { pathname, username } = new URL(url);
+  const name = `${pathname.slice(1)}_${process.pid}`;
+  const admin = new pg.Client(server);
+  await admin.connect();
+  try {
+    await admin.query(
+      `create database ${name} template ${pathname.slice(1)} owner ${pg.escapeIdentifier(decodeURIComponent(username))}`,
+    );
+  } finally {
+    await admin.end();
+  }
+  const at = (place: string) => Object.assign(new URL(place), { pathname: name }).href;
+  return { url: at(url), superuserUrl: at(superuserUrl), server };
+}

@@ -8,7 +8,9 @@ export type TestDatabase = {
   url: string;
   /** The same database as a superuser. */
   superuserUrl: string;
-  /** Drops the database, whoever is connected to it. */
+  /** The server, at a database that nobody copies, as somebody who may make databases. */
+  server: string;
+  /** Drops the database and its copies, whoever is connected to it. */
   stop(): Promise<void>;
 };
 
@@ -40,14 +42,24 @@ async function createOn(server: string, ordinary: string, stopServer: () => Prom
   return {
     url: withParts(ordinary, { ...role, pathname: name }),
     superuserUrl: withParts(server, { pathname: name }),
+    server,
     async stop() {
       await asAdmin(server, async (admin) => {
+        for (const copy of await copiesOf(admin, name)) await admin.query(`drop database ${copy} with (force)`);
         await admin.query(`drop database ${name} with (force)`);
         await admin.query(`drop role if exists ${name}`);
       });
       await stopServer();
     },
   };
+}
+
+async function copiesOf(admin: pg.Client, name: string): Promise<string[]> {
+  const { rows } = await admin.query<{ name: string }>(
+    `select datname as name from pg_database where starts_with(datname, $1)`,
+    [`${name}_`],
+  );
+  return rows.map((row) => row.name);
 }
 
 /** The role to test as; a new one where the server's own is exempt from row-level security. */
@@ -71,7 +83,7 @@ async function roleFor(
 async function dropForgotten(admin: pg.Client): Promise<void> {
   const { rows } = await admin.query<{ name: string }>(
     `select datname as name from pg_database d
-     where datname ~ '^test_\\d+_[0-9a-f]{8}$' and split_part(datname, '_', 2)::bigint < extract(epoch from now()) - 3600
+     where datname ~ '^test_\\d+_[0-9a-f]{8}(_\\d+)?$' and split_part(datname, '_', 2)::bigint < extract(epoch from now()) - 3600
        and not exists (select from pg_stat_activity a where a.datname = d.datname)`,
   );
   for (const { name } of rows) {
