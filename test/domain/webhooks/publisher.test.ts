@@ -43,11 +43,15 @@ describe('what a tenant’s receivers are told', () => {
       'tenant.domain_verified': { details: { domain: 'a.example' } },
       'tenant.domain_removed': { details: { domain: 'a.example' } },
     };
+    const { slug } = await rooms().tenants.get(call, call.tenantId);
+    const tenant = { target: `tenant:${slug}`, details: { changed: ['name'] } };
     const schemas = new Map<string, z.ZodType>(DESCRIBED_EVENTS.map(({ name, schema }) => [name, schema]));
     for (const [action, name] of Object.entries(ACTIONS)) {
       const about = /^(role|permission|client|api|signing_key)/.test(action)
         ? { target: `${action.split('.')[0]}:thing` }
-        : user;
+        : action.startsWith('tenant.')
+          ? tenant
+          : user;
       const [event] = await toldOf(call, () =>
         inTransaction(call, (tx) => rooms().audit.record(tx, action, notes[action] ?? about)),
       );
