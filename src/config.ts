@@ -1,4 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
 import { parse as parseYaml } from 'yaml';
 import { z } from 'zod';
 import { networks } from './kernel/address.ts';
@@ -72,6 +73,11 @@ const SETTINGS = z.strictObject({
   INTERNAL_ALLOWED_CIDRS: cidrs.default(['127.0.0.0/8', '::1/128']),
   /** Loopback and private targets that outbound calls may reach. */
   EGRESS_ALLOWED_CIDRS: cidrs.default([]),
+  /** Address and port of the DNS resolver that proves domains of tenants. Not set: the system's. */
+  DNS_RESOLVER: z
+    .string()
+    .refine(isNameServer, 'an address is needed, with a port after it where that is not 53')
+    .optional(),
   /** pino's level. */
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
   /** Seconds in which a refresh token that was just used gives the same successor again; 0 turns it off. */
@@ -150,6 +156,12 @@ function insecurities(settings: Settings, environment: Record<string, string | u
   if (!settings.PUBLIC_URL) wrong.push('PUBLIC_URL: is needed; issuers begin with it.');
   else if (!isSecureOrigin(new URL(settings.PUBLIC_URL))) wrong.push('PUBLIC_URL: must be https outside of loopback.');
   return wrong;
+}
+
+/** `192.0.2.1`, `192.0.2.1:5353`, `[2001:db8::1]:5353`. */
+function isNameServer(text: string): boolean {
+  const [, bracketed, plain, port = '53'] = /^(?:\[([^\]]+)\]|([^:]+))(?::(\d{1,5}))?$/.exec(text) ?? [];
+  return isIP(bracketed ?? plain ?? '') !== 0 && Number(port) > 0 && Number(port) < 65_536;
 }
 
 function areNetworks(values: readonly string[]): boolean {

@@ -7,6 +7,7 @@ import { createPool } from './database/pool.ts';
 import { createServices, type Rooms } from './domain/services.ts';
 import { createTenantDirectory, type TenantDirectory } from './domain/tenants/tenant-directory.ts';
 import { createEgress, type Egress } from './http/egress.ts';
+import { createTextResolver } from './http/egress-dns.ts';
 import { createSocketEgress } from './http/egress-socket.ts';
 import { createMetrics, type Metrics } from './http/metrics.ts';
 import { createReceiverCalls } from './http/receiver-calls.ts';
@@ -72,6 +73,7 @@ export async function openHouse({ config, log, databaseUrl }: HouseOptions): Pro
         const body = new URLSearchParams(form);
         return (await egress.fetch(url, { method: 'POST', body, bodyBytes: LIMITS.captchaAnswerBytes })).text();
       },
+      ...{ resolveTexts: createTextResolver(config.DNS_RESOLVER), publicHost: new URL(config.PUBLIC_URL).hostname },
       directory: () => directory,
       onHash: () => {
         hashes += 1;

@@ -39,6 +39,7 @@ import { createSignIn } from './sign-in/sign-in-service.ts';
 import { createThrottle } from './sign-in/throttle.ts';
 import type { Tokens } from './sign-in/tokens.ts';
 import { createTextMessageService } from './sms/text-message-service.ts';
+import { createDomainProofs, type DomainProofDeps } from './tenants/domain-proof.ts';
 import type { TenantDirectory } from './tenants/tenant-directory.ts';
 import { createTenantService, type TenantService } from './tenants/tenant-service.ts';
 import { createUserImport, type UserImportDeps } from './user-transfer/user-import.ts';
@@ -68,6 +69,9 @@ export type ServiceDeps = {
   counters: Knex;
   fetchText: FetchText;
   postForm: PostForm;
+  /** The texts of a name in the DNS, and our own host. */
+  resolveTexts: DomainProofDeps['resolveTexts'];
+  publicHost: string;
   onHash(run: HashRun): void;
   onSignIn(end: SignInEnd): void;
   validateMetadata: ValidateMetadata;
@@ -128,11 +132,12 @@ export function createServices(deps: ServiceDeps) {
   const ends = { sessionSweep: createSessionSweep({ audit }), logoutDeliveries: createLogoutDeliveries({ audit }) };
   const told = { audit, access, letters, publisher, keys: tenantKeys };
   const { passwordTransfer, ...outside } = createOutsideRooms({ ...deps, ...told });
+  const domainProofs = createDomainProofs({ ...deps, tenants });
   const ground = { audit, tenantKeys, signingKeys, idempotency, grants, duties };
   const privacy = createPrivacyRooms({ ...ground, ...tree, ...people, ...machines, ...proofs, ...ways, directory });
   const rooms = {
     ...{ ...ground, ...ends, ...tree, ...people, ...machines, ...proofs, ...ways, ...byLetter, ...outside, ...privacy },
-    userAdministration,
+    ...{ userAdministration, domainProofs },
   };
   return { ...rooms, blueprint: createBlueprintService({ ...rooms, passwordTransfer }) };
 }

@@ -26,6 +26,7 @@ export const FAILURES = {
   tenant_limit: 'There are as many users as this tenant may have.',
   slug_taken: 'The slug is already taken.',
   domain_taken: 'The domain belongs to another tenant.',
+  domain_unproven: 'The DNS of the domain does not say yet that it is yours.',
   domain_not_found: 'There is no such domain.',
   // Users
   user_not_found: 'There is no such user.',

@@ -191,6 +191,8 @@ export const LIMITS = {
   rolesOfHolder: 100,
   permissionChars: 128,
   tenantDomains: 20,
+  dnsMs: 6_000,
+  dnsRecords: 200,
   tenantConfigBytes: 16 * 1024,
   tenantConfigDepth: 6,
   tenantRestoreDays: 30,

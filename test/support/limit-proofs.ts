@@ -217,6 +217,8 @@ export const PROOFS: Record<string, Proof> = {
   liveClientSecrets: { upTo: (n) => secretsOfOneClient(n) },
   secretOverlapSeconds: { upTo: (n) => rotated(n) },
   tenantDomains: { upTo: (n) => domainsOfOneTenant(n) },
+  dnsMs: file('http/egress-dns.test.ts'),
+  dnsRecords: file('http/egress-dns.test.ts'),
   tenantConfigBytes: { upTo: (n) => checkedConfig({ a: x(n - 8) }) },
   tenantConfigDepth: { upTo: (n) => checkedConfig(levels(n)) },
   tenantRestoreDays: file('api/v1/tenant-erasure.test.ts'),

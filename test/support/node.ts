@@ -14,6 +14,7 @@ import type { TenantCall } from '../../src/kernel/call.ts';
 import type { TenantId, UserId } from '../../src/kernel/ids.ts';
 import { createLog } from '../../src/kernel/log.ts';
 import { databaseUrl } from './database.ts';
+import { dnsServer } from './dns-server.ts';
 import { MASTER_KEY } from './rooms.ts';
 
 export const PASSWORD = 'correct horse battery staple';
@@ -48,6 +49,7 @@ export async function startNode({
     ARGON2_PASSES: '1',
     EGRESS_ALLOWED_CIDRS: '127.0.0.0/8',
     LOG_LEVEL: 'debug',
+    DNS_RESOLVER: await dnsServer(),
     ...settings,
   });
   const logged: string[] = [];

@@ -60,6 +60,12 @@ const MAKERS: readonly Maker[] = [
     const { account } = await serviceAccounts.create(call, { name: nameIn(owner), tenantId, scopes: [] });
     return { svc: account.clientId };
   },
+  async (owner) => {
+    const { body } = await owner.as('POST', `/api/v1/tenants/${owner.tokens.user.tenantId}/domains`, {
+      body: { domain: `${nameIn(owner)}.example` },
+    });
+    return { domain_not_found: body.domain };
+  },
   async (owner) => ({ device_not_found: await rememberBrowser(owner) }),
   async ({ as, site }) => {
     const { factorId } = await enrolTotp(as);

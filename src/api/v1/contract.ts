@@ -10,6 +10,7 @@ import { type CallerDeps, createCaller, TENANT_PARAMETERS } from './caller.ts';
 import * as clientRoles from './client-roles.ts';
 import * as clients from './clients.ts';
 import * as deliveries from './deliveries.ts';
+import * as domains from './domains.ts';
 import * as email from './email.ts';
 import { DESCRIBED_EVENTS } from './event-body.ts';
 import * as invites from './invites.ts';
@@ -31,7 +32,16 @@ import * as rememberedBrowsers from './remembered-browsers.ts';
 import * as roles from './roles.ts';
 import * as serviceAccounts from './service-accounts.ts';
 import * as sessions from './sessions.ts';
-import { CHALLENGE, CHOICE, CLIENT_PROBLEM, DETAILS, IN_USE, LIMIT, PASSWORD_PROBLEMS } from './shown-details.ts';
+import {
+  CHALLENGE,
+  CHOICE,
+  CLIENT_PROBLEM,
+  DETAILS,
+  IN_USE,
+  LIMIT,
+  PASSWORD_PROBLEMS,
+  UNPROVEN,
+} from './shown-details.ts';
 import * as tenantSettings from './tenant-settings.ts';
 import * as tenants from './tenants.ts';
 import * as userFiles from './user-files.ts';
@@ -66,6 +76,7 @@ const OPERATIONS = operationsOf(
   sessions,
   tenants,
   tenantSettings,
+  domains,
   keys,
   nodes,
   members,
@@ -156,6 +167,7 @@ const FAILURES_OF_V1: Record<FailureCode, Dress> = {
   tenant_limit: { ...plain(422, 'TENANT_LIMIT'), ...LIMIT },
   slug_taken: plain(409, 'SLUG_DUPLICATE'),
   domain_taken: plain(409, 'DOMAIN_DUPLICATE'),
+  domain_unproven: { ...plain(422, 'DOMAIN_UNPROVEN'), ...UNPROVEN },
   domain_not_found: plain(404, 'DOMAIN_NOT_FOUND'),
 
   user_not_found: plain(404, 'USER_NOT_FOUND'),

@@ -35,3 +35,5 @@ export const KEY_GUESSES: RateRule = {
   per: 'ip',
   count: 'exact',
 };
+/** Each asks the DNS of somebody else. */
+export const DOMAIN_RATE: RateRule = { name: 'v1-domain', points: 30, seconds: 60, per: 'tenant', count: 'exact' };

@@ -84,3 +84,12 @@ export const IN_USE: Pick<Dress, 'extra' | 'shows'> = {
   extra: ({ roles }) => ({ roles }),
   shows: { schema: z.object({ roles: z.array(z.string()) }), example: { roles: ['nurse'] } },
 };
+
+/** What was looked for in the DNS. */
+export const UNPROVEN: Pick<Dress, 'extra' | 'shows'> = {
+  extra: ({ name, problem }) => ({ details: [{ field: String(name), message: String(problem) }] }),
+  shows: {
+    schema: DETAILS,
+    example: { details: [{ field: '_gatehouse.acme.example', message: 'has no such TXT record' }] },
+  },
+};

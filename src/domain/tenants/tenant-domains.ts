@@ -1,9 +1,11 @@
-import { inTransaction, type OperatorCall, type TenantCall } from '../../kernel/call.ts';
+import { inOperatorTransaction, inTransaction, type OperatorCall, type TenantCall } from '../../kernel/call.ts';
+import { canonicalDomain } from '../../kernel/canonical.ts';
 import { Failure } from '../../kernel/failure.ts';
 import type { TenantId } from '../../kernel/ids.ts';
 import { LIMITS } from '../../kernel/limits.ts';
+import { randomToken } from '../../kernel/secret.ts';
 import type { AuditService } from '../audit/audit-service.ts';
-import { checkedDomain, type TenantDomain } from './tenant.ts';
+import { checkedDomain, type Tenant, type TenantDomain } from './tenant.ts';
 import { notFound } from './tenant-change.ts';
 import * as domains from './tenant-domain-store.ts';
 import * as store from './tenant-store.ts';
@@ -24,15 +26,25 @@ export function createTenantDomains({ audit }: { audit: AuditService }) {
     async addDomain(call: TenantCall, raw: string): Promise<TenantDomain> {
       const domain = checkedDomain(raw);
       return inTransaction(call, async (tx) => {
-        const { slug } = (await store.lock(tx)) ?? notFound(call.tenantId);
+        const { slug } = await lockPresent(tx);
         const claimed = await domains.list(tx);
         const known = claimed.find((one) => one.domain === domain);
         if (known) return known;
         if (claimed.length >= LIMITS.tenantDomains)
           throw new Failure('conflict', { problem: 'the tenant has too many domains' });
-        await domains.insert(tx, [{ tenantId: tx.tenantId, domain, verified: false }]);
+        const proof = randomToken(PROOF_BYTES);
+        await domains.insert(tx, [{ tenantId: tx.tenantId, domain, verified: false, proof }]);
         await audit.record(tx, 'tenant.domain_added', { target: `tenant:${slug}`, details: { domain } });
-        return { domain, verifiedAt: null };
+        return { domain, verifiedAt: null, proof };
+      });
+    },
+
+    /** A claim, with what is to stand in the DNS. @throws Failure `domain_not_found`, `tenant_not_found` */
+    async proofOf(call: TenantCall, raw: string): Promise<TenantDomain> {
+      const domain = canonicalDomain(raw) ?? raw;
+      return inTransaction(call, async (tx) => {
+        await lockPresent(tx);
+        return (await claimOf(tx, domain)) ?? noClaim(domain);
       });
     },
 
@@ -45,21 +57,23 @@ export function createTenantDomains({ audit }: { audit: AuditService }) {
       const domain = checkedDomain(raw);
       return orTaken(domain, () =>
         inTransaction(call, async (tx) => {
-          const { slug } = (await store.lock(tx)) ?? notFound(call.tenantId);
-          const known = (await domains.list(tx)).find((one) => one.domain === domain);
-          if (known?.verifiedAt) return known;
-          if (!(await domains.verify(tx, domain))) throw new Failure('domain_not_found', { domain });
+          const { slug } = await lockPresent(tx);
+          const known = (await claimOf(tx, domain)) ?? noClaim(domain);
+          if (known.verifiedAt) return known;
+          await inOperatorTransaction(tx, (all) => domains.takeFromDeleted(all, domain));
+          if (!(await domains.verify(tx, domain))) noClaim(domain);
           await audit.record(tx, 'tenant.domain_verified', { target: `tenant:${slug}`, details: { domain } });
-          return { domain, verifiedAt: tx.now };
+          return { ...known, verifiedAt: tx.now };
         }),
       );
     },
 
     /** Gives up a domain; its issuer goes back to the tenant's path. @throws Failure `domain_not_found` */
     async removeDomain(call: TenantCall, raw: string): Promise<void> {
-      const domain = checkedDomain(raw);
+      const domain = canonicalDomain(raw) ?? raw;
       await inTransaction(call, async (tx) => {
-        if (!(await domains.remove(tx, domain))) throw new Failure('domain_not_found', { domain });
+        await lockPresent(tx);
+        if (!(await domains.remove(tx, domain))) noClaim(domain);
         await audit.record(tx, 'tenant.domain_removed', { details: { domain } });
       });
     },
@@ -69,7 +83,12 @@ export function createTenantDomains({ audit }: { audit: AuditService }) {
       tx: OperatorCall,
       claims: readonly { tenantId: TenantId; domain: string; verified: boolean }[],
     ): Promise<void> {
-      await orTaken(claims.map(({ domain }) => domain).join(', '), () => domains.insert(tx, claims));
+      await orTaken(claims.map(({ domain }) => domain).join(', '), () =>
+        domains.insert(
+          tx,
+          claims.map((claim) => ({ ...claim, proof: randomToken(PROOF_BYTES) })),
+        ),
+      );
       await audit.recordAll(
         tx,
         claims.map(({ tenantId, domain, verified }) => ({
@@ -80,6 +99,21 @@ export function createTenantDomains({ audit }: { audit: AuditService }) {
       );
     },
   };
+}
+
+const PROOF_BYTES = 21;
+
+const claimOf = async (tx: TenantCall, domain: string): Promise<TenantDomain | undefined> =>
+  (await domains.list(tx)).find((one) => one.domain === domain);
+
+function noClaim(domain: string): never {
+  throw new Failure('domain_not_found', { domain });
+}
+
+/** Holds a tenant that is there. @throws Failure `tenant_not_found` */
+async function lockPresent(tx: TenantCall): Promise<Tenant> {
+  const tenant = await store.lock(tx);
+  return tenant && tenant.status !== 'deleted' ? tenant : notFound(tx.tenantId);
 }
 
 async function orTaken<T>(domain: string, work: () => Promise<T>): Promise<T> {

@@ -48,7 +48,12 @@ export const auditedTenant = ({ slug, name, type, country, status, config, ownSe
 export type TenantConfig = Readonly<Record<string, unknown>>;
 
 /** A host that a tenant claims. The issuer moves there once it is verified; one tenant can verify a domain. */
-export type TenantDomain = { domain: string; verifiedAt: Date | null };
+export type TenantDomain = {
+  domain: string;
+  verifiedAt: Date | null;
+  /** What stands in the domain's DNS when it is this tenant's; random, and no secret. */
+  proof: string;
+};
 
 export type TenantDraft = {
   slug: string;

@@ -28,6 +28,7 @@ export function aHouse({ postForm = NOBODY as PostForm } = {}) {
   const runs: HashRun[] = [];
   let platform: Promise<TenantId> | undefined;
   const services = createServices({
+    ...{ resolveTexts: async () => undefined, publicHost: 'id.test' },
     config: { masterKeys, ARGON2_MEMORY_KIB: 8_192, ARGON2_PASSES: 1, PASSWORD_PEPPERS_PREVIOUS: [] },
     counters: counters(),
     fetchText: () => Promise.reject(new Error('nobody is asked')),

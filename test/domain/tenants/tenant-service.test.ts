@@ -188,7 +188,8 @@ describe('a domain', () => {
     await tenants.verifyDomain(acme, domain);
     await tenants.verifyDomain(acme, domain);
 
-    expect(await tenants.listDomains(acme)).to.deep.equal([{ domain, verifiedAt: NOON }]);
+    const [own, ...others] = await tenants.listDomains(acme);
+    expect([own?.domain, own?.verifiedAt, others]).to.deep.equal([domain, NOON, []]);
     await expectFailure('domain_taken', tenants.verifyDomain(globex, domain));
     await tenants.removeDomain(acme, domain);
     await expectFailure('domain_not_found', tenants.removeDomain(acme, domain));
