@@ -112,10 +112,14 @@ export async function askersOf(v1: ReturnType<typeof servingV1>, owner: SignedIn
   const { email } = await aPerson(v1.node(), site, []);
   const machine = await aMachine(v1.node(), site);
   const visitor = v1.stranger();
+  const { secret } = await made(owner, '/api/v1/api-keys', { name: 'Everything', scopes: [...PERMISSIONS] });
+  const byKey: Send = (method, path, request = {}) =>
+    v1.stranger()(method, path, { ...request, headers: { 'x-api-key': secret, ...request.headers } });
   return [
     { name: 'an administrator', send: owner.as, site, own },
     { name: 'a plain user', send: (await v1.signIn({ ...site, email })).as, site, own },
     { name: 'a machine with every permission', send: machine, site, own },
+    { name: 'an API key with every permission', send: byKey, site, own },
     { name: 'a visitor', send: visitor, site, own },
   ];
 }
