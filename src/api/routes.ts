@@ -80,9 +80,11 @@ function walk(node: Node, segments: readonly string[], at: number, values: strin
   return below;
 }
 
+/** Undefined for what is no text: nothing that could be stored is called so. */
 function decoded(segment: string): string | undefined {
   try {
-    return decodeURIComponent(segment);
+    const text = decodeURIComponent(segment);
+    return text.includes('\0') ? undefined : text;
   } catch {
     return undefined;
   }

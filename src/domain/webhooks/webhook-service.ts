@@ -172,7 +172,7 @@ export function createWebhookService({ audit, keys, publisher, assertUrl }: Webh
     /** Sends a receiver `webhook.test`, once, also one that is disabled. @throws Failure `webhook_not_found` */
     test: (call: TenantCall, id: WebhookId): Promise<WebhookDeliveryId> =>
       inTransaction(call, async (tx) => {
-        const webhook = (await store.find(tx, id)) ?? notFound(id);
+        const webhook = (await store.lock(tx, id)) ?? notFound(id);
         const delivery = await publisher.sendTest(tx, id);
         await audit.record(tx, 'webhook.tested', target(webhook));
         return delivery;

@@ -38,7 +38,7 @@ describe('v1: the applications of a person', () => {
     const [ann, eve] = [await signIn(), await signIn()];
     await WRITES['v1']!['removeMyApplication']!.make(ann);
     expect((await eve.as('GET', '/api/v1/me/applications')).body.data).to.deep.equal([]);
-    for (const id of ['books', 'gatehouse', 'gatehouse-account'])
+    for (const id of ['books', 'gatehouse', 'gatehouse-account', '%00', 'books%00'])
       expect((await eve.as('DELETE', `/api/v1/me/applications/${id}`)).status, id).to.equal(404);
     expect((await ann.as('GET', '/api/v1/me/applications')).body.data).to.have.length(1);
     expect((await eve.as('GET', '/api/v1/me/applications', { headers: bearer('none') })).status).to.equal(401);

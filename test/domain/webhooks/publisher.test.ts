@@ -143,6 +143,21 @@ describe('what a tenant’s receivers are told', () => {
     }
   });
 
+  it('is no test of a receiver that is removed at the same moment', async () => {
+    const call = await aTenant();
+    const { id } = await aWebhook(call);
+    const outcome = await whileUncommitted(
+      pool(),
+      (hold) =>
+        inTransaction(call, async (tx) => {
+          await rooms().webhooks.remove(tx, id);
+          await hold();
+        }),
+      () => rooms().webhooks.test(call, id),
+    );
+    expect(outcome.status === 'rejected' && outcome.reason).to.include({ code: 'webhook_not_found' });
+  });
+
   it('comes for many things of many tenants at once', async () => {
     const tenants = [await aTenant(), await aTenant(), await aTenant()];
     for (const call of tenants.slice(1)) await aWebhook(call, { events: ['user.created'] });
