@@ -34,6 +34,12 @@ export function nameOfActor(actor: Actor): string {
   return id === null ? actor.kind : `${actor.kind}:${id}`;
 }
 
+/** Whether somebody acts on themselves: in person, or by a key that acts for them. */
+export function isPerson(actor: Actor, userId: UserId): boolean {
+  if (actor.kind === 'api-key') return actor.owner?.kind === 'user' && actor.owner.userId === userId;
+  return actor.kind === 'user' && actor.userId === userId;
+}
+
 /** Where a request came from, as far as the house believes it; absent for jobs and the command line. */
 export type Origin = {
   /** The peer's address, after trusted proxies were taken off. */

@@ -146,7 +146,7 @@ export const eraseUser = operation({
   path: '/api/v1/users/:id/erase',
   summary: 'Have a person erased',
   description:
-    'As they could themselves, on `effectiveAt`; `graceDays` 0 is within minutes. You must hold all that they may do. A second time gives the same request.',
+    'As they could themselves, on `effectiveAt`; `graceDays` 0 is within minutes. You must hold all that they may do. Not for yourself: that is `/me/erase`. A second time gives the same request.',
   access: { permission: 'iam.users:delete' },
   params: userId,
   body: z
@@ -163,10 +163,11 @@ export const keepUser = operation({
   method: 'DELETE',
   path: '/api/v1/users/:id/erase',
   summary: 'Keep a person who was to be erased',
+  description: 'You must hold all that they may do.',
   access: { permission: 'iam.users:delete' },
   params: userId,
   answers: { 204: null },
-  failures: ['erasure_not_found'],
+  failures: ['erasure_not_found', 'privilege_escalation'],
   example: { params: exampleId },
   async handle({ call, params, answer }, { erasure }) {
     await erasure.cancel(call, params.id);

@@ -1,4 +1,4 @@
-import { idOfActor, inTransaction, nameOfActor, type OperatorCall, type TenantCall } from '../../kernel/call.ts';
+import { inTransaction, isPerson, nameOfActor, type OperatorCall, type TenantCall } from '../../kernel/call.ts';
 import { Failure } from '../../kernel/failure.ts';
 import { type ErasureId, newId, type UserId } from '../../kernel/ids.ts';
 import { LIMITS } from '../../kernel/limits.ts';
@@ -75,8 +75,7 @@ export function createErasureService(deps: ErasureDeps) {
       if (!person) throw new Failure('user_not_found', { userId });
       const open = await store.find(tx, userId);
       if (open) return open;
-      const isOwn = tx.actor.kind === 'user' && idOfActor(tx.actor) === userId;
-      if (!isOwn) await access.assertNothingGained(tx, userId);
+      if (!isPerson(tx.actor, userId)) await access.assertNothingGained(tx, userId);
       if (person.status === 'active') await access.assertAdminRemains(tx, userId);
       const effectiveAt = new Date(tx.now.getTime() + days * DAY);
       const wish = { id: newId<ErasureId>(), userId, by: nameOfActor(tx.actor), effectiveAt, reason: said };
@@ -121,22 +120,32 @@ export function createErasureService(deps: ErasureDeps) {
     },
 
     /**
-     * The same on somebody else's word.
+     * The same on somebody else's word. For oneself there is `ask`: a session, or a key, that somebody got hold of must not
+     * be enough.
      *
      * @throws Failure `user_not_found`, `last_admin`, `invalid_input`; `privilege_escalation` when the user may do what the
-     *   actor may not
+     *   actor may not; `forbidden` for oneself
      */
-    askFor: (call: TenantCall, userId: UserId, wish: ErasureWish = {}): Promise<Erasure> => put(call, userId, wish),
+    async askFor(call: TenantCall, userId: UserId, wish: ErasureWish = {}): Promise<Erasure> {
+      if (isPerson(call.actor, userId)) throw new Failure('forbidden', { userId });
+      return put(call, userId, wish);
+    },
 
     /** What is open of a user. */
     find: (call: TenantCall, userId: UserId): Promise<Erasure | undefined> =>
       inTransaction(call, (tx) => store.find(tx, userId)),
 
-    /** Takes it back. @throws Failure `erasure_not_found`; a second call meets it too */
+    /**
+     * Takes it back.
+     *
+     * @throws Failure `erasure_not_found`; a second call meets it too; `privilege_escalation` when the user may do what the
+     *   actor may not
+     */
     async cancel(call: TenantCall, userId: UserId): Promise<void> {
       await inTransaction(call, async (tx) => {
         // Whoever is being erased at this moment is gone when the row is free.
         await people.lock(tx, userId);
+        if (!isPerson(tx.actor, userId)) await access.assertNothingGained(tx, userId);
         if (!(await store.cancel(tx, userId))) throw new Failure('erasure_not_found', { userId });
         await audit.record(tx, 'user.erasure_cancelled', target(userId));
       });

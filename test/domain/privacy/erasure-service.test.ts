@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { inTransaction, type TenantCall } from '../../../src/kernel/call.ts';
-import { newId, type UserId } from '../../../src/kernel/ids.ts';
+import { type ApiKeyId, newId, type UserId } from '../../../src/kernel/ids.ts';
 import { LIMITS } from '../../../src/kernel/limits.ts';
 import { pool } from '../../support/database.ts';
 import { whileUncommitted } from '../../support/race.ts';
@@ -122,6 +122,26 @@ describe('an erasure', () => {
     expect(await endOf(house.erasure.askFor(ann.own, newId<UserId>()))).to.equal('user_not_found');
     const elsewhere = await aPerson();
     expect(await endOf(house.erasure.askFor(elsewhere.system, ann.id)), 'of another tenant').to.equal('user_not_found');
+  });
+
+  it('is asked for on one’s own behalf by the way that asks for a proof, and by no other', async () => {
+    const ann = await aPerson({ roles: ['TENANT_ADMIN'] });
+    await aPerson({ roles: ['TENANT_ADMIN'], home: ann.system });
+    const owner = { kind: 'user', userId: ann.id } as const;
+    const { permissions } = await house.access.accessOf(ann.system, ann.id);
+    const key = { kind: 'api-key', keyId: newId<ApiKeyId>(), owner, permissions } as const;
+    for (const actor of [ann.own.actor, key])
+      expect(await endOf(house.erasure.askFor({ ...ann.own, actor }, ann.id, { graceDays: 0 }))).to.equal('forbidden');
+    expect(await house.erasure.find(ann.own, ann.id)).to.equal(undefined);
+  });
+
+  it('is taken back by nobody who may do less than the person', async () => {
+    const ann = await aPerson({ roles: ['TENANT_ADMIN'] });
+    await aPerson({ roles: ['TENANT_ADMIN'], home: ann.system });
+    const helper = await aPerson({ roles: ['USER_ADMIN'], home: ann.system });
+    await ask(ann);
+    expect(await endOf(house.erasure.cancel(helper.own, ann.id))).to.equal('privilege_escalation');
+    expect(await endOf(house.erasure.cancel(ann.own, ann.id))).to.equal('ok');
   });
 
   it('ends every session, and comes for who is suspended or gone already too', async () => {
