@@ -159,6 +159,15 @@ export const BODIES: { readonly [T in Template]: (w: Words, values: LetterValues
   invite: invitation,
   'account-deletion': (w, { effectiveAt, link }) =>
     errand(w, 'account_deletion', link, { date: w.date(effectiveAt) }, add(w, 'account_deletion.unasked')),
+  'account-kept': (w, values) => ({
+    subject: w.t('account_kept.subject'),
+    blocks: [
+      say(w, 'account_kept.text'),
+      circumstances(w, values),
+      add(w, 'account_kept.unasked'),
+      button(w, 'letter.account', ACCOUNT_PAGE),
+    ],
+  }),
   'data-export-ready': (w, { link, until }) =>
     errand(w, 'data_export_ready', link, {}, add(w, 'letter.good_until', { date: w.date(until) })),
   'webhook-disabled': (w, { url, at }) => ({

@@ -35,6 +35,7 @@ export const LETTER_VALUES: { readonly [T in Template]: LetterValues[T] } = {
     until: '2026-12-01T12:00:00Z',
   },
   'account-deletion': { effectiveAt: '2026-12-24T12:00:00Z', link: link('/account/keep') },
+  'account-kept': deed,
   'data-export-ready': { link: link('/account/export'), until: '2026-12-01T12:00:00Z' },
   'webhook-disabled': { url: 'https://hooks.example.org/in/S3CRET?key=S3CRET', at: deed.at },
 };

@@ -62,6 +62,8 @@ export type LetterValues = {
   invite: { organisation: string; inviter?: string | undefined; link: LetterLink; until: string };
   /** An account will be gone at `effectiveAt`; `link` is where that is taken back. */
   'account-deletion': { effectiveAt: string; link: LetterLink };
+  /** It was taken back. Where somebody else has done it, only `at` is told. */
+  'account-kept': Deed;
   'data-export-ready': { link: LetterLink; until: string };
   /** To administrators. `url` is shown without its path and query, which may hold secrets. */
   'webhook-disabled': { url: string; at: string };

@@ -7,6 +7,7 @@ import type { AccessService } from '../access/access-service.ts';
 import type { AuditService } from '../audit/audit-service.ts';
 import { owesFactor } from '../factors/factor.ts';
 import type { FactorService } from '../factors/factor-service.ts';
+import { deedOf } from '../mail/letter.ts';
 import type { LetterService } from '../mail/letter-service.ts';
 import type { PasswordService } from '../passwords/password-service.ts';
 import type { SessionService } from '../sessions/session-service.ts';
@@ -136,7 +137,7 @@ export function createErasureService(deps: ErasureDeps) {
       inTransaction(call, (tx) => store.find(tx, userId)),
 
     /**
-     * Takes it back.
+     * Takes it back; a letter tells the person.
      *
      * @throws Failure `erasure_not_found`; a second call meets it too; `privilege_escalation` when the user may do what the
      *   actor may not
@@ -148,6 +149,8 @@ export function createErasureService(deps: ErasureDeps) {
         if (!isPerson(tx.actor, userId)) await access.assertNothingGained(tx, userId);
         if (!(await store.cancel(tx, userId))) throw new Failure('erasure_not_found', { userId });
         await audit.record(tx, 'user.erasure_cancelled', target(userId));
+        const deed = isPerson(tx.actor, userId) ? deedOf(tx) : { at: tx.now.toISOString() };
+        await letters.toUser(tx, userId, 'account-kept', deed);
       });
     },
 

@@ -100,6 +100,23 @@ describe('an erasure', () => {
     expect((await ask(ann)).id).not.to.equal(first.id);
   });
 
+  it('taken back is told by a letter, without where others act from', async () => {
+    const origin = { ip: '192.0.2.7', userAgent: 'Firefox', requestId: 'r' };
+    const keptOf = async ({ own }: Person) =>
+      (await house.lettersOf(own)).flatMap((letter) => (letter.template === 'account-kept' ? [letter.values] : []));
+    const ann = await aPerson();
+    await ask(ann);
+    await house.erasure.cancel({ ...ann.own, origin }, ann.id);
+    await endOf(house.erasure.cancel({ ...ann.own, origin }, ann.id));
+    const at = ann.own.now.toISOString();
+    expect(await keptOf(ann)).to.deep.equal([{ at, ip: origin.ip, userAgent: origin.userAgent }]);
+
+    const ben = await aPerson();
+    await ask(ben);
+    await house.erasure.cancel({ ...ben.system, origin }, ben.id);
+    expect(await keptOf(ben)).to.deep.equal([{ at: ben.system.now.toISOString() }]);
+  });
+
   it('leaves the last administrator where they are', async () => {
     const ann = await aPerson({ roles: ['TENANT_ADMIN'] });
     expect(await endOf(ask(ann))).to.equal('last_admin');
