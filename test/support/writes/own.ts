@@ -1,6 +1,8 @@
+import { userIds } from '../../../src/api/v1/ids.ts';
 import { inTransaction } from '../../../src/kernel/call.ts';
 import { newId } from '../../../src/kernel/ids.ts';
 import { randomToken, sha256 } from '../../../src/kernel/secret.ts';
+import { aPerson } from '../colleagues.ts';
 import { PASSWORD } from '../node.ts';
 import { anotherAdmin } from '../oauth.ts';
 import type { SignedIn } from '../v1.ts';
@@ -56,11 +58,12 @@ export const OWN_WRITES: Record<string, Maker> = {
     },
     leaves: ['user.erasure_cancelled'],
   },
+  // Whoever leaves, leaves by their own page, with a proof.
   eraseUser: {
-    make: async ({ node, site, tokens }) => {
-      await anotherAdmin(node, site);
-      return { params: { id: tokens.user.id }, body: { graceDays: 7 } };
-    },
+    make: async ({ node, site }) => ({
+      params: { id: userIds.encode((await aPerson(node, site, [])).id) },
+      body: { graceDays: 7 },
+    }),
     leaves: ['user.erasure_requested'],
   },
   keepUser: {
