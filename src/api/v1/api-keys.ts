@@ -71,7 +71,7 @@ export const createApiKey = operation({
   path: '/api/v1/api-keys',
   summary: 'Make an API key',
   description:
-    '`secret` is shown this once. It goes into `X-API-Key`, or is a bearer token. `scopes` are permissions, and you must hold them. The key acts for `userId`, or for you: at each request it opens what it was given and they hold at that moment, and it ends with them. It is good until `expiresAt`, from `allowedIps` (addresses and CIDRs), where these are given.',
+    '`secret` is shown this once. It goes into `X-API-Key`, or is a bearer token. `scopes` are permissions, and you must hold them; a key makes none that outlives it or works from elsewhere. The key acts for `userId`, or for you: at each request it opens what it was given and they hold at that moment, and it ends with them. It is good until `expiresAt`, from `allowedIps` (addresses and CIDRs), where these are given.',
   access: { permission: 'iam.apikeys:create' },
   body: z.strictObject({
     name: z

@@ -50,12 +50,22 @@ export function createApiKeyService({ audit, access }: Deps) {
     return { kind: 'user', userId };
   }
 
+  /** What a key gives it has itself: not a later end, and no other addresses. */
+  async function assertPassesOn(tx: TenantCall, given: Pick<ApiKey, 'expiresAt' | 'allowedIps'>): Promise<void> {
+    if (tx.actor.kind !== 'api-key') return;
+    const own = await store.lock(tx, tx.actor.keyId);
+    if (!own) throw new Failure('unauthenticated');
+    const beyond = beyondOf(own, given);
+    if (beyond.length > 0) throw new Failure('privilege_escalation', { beyond });
+  }
+
   return {
     /**
      * Makes a key; it is told here and never again.
      *
      * @throws Failure `invalid_input`, also where the user whom it is for may not do all of it; `user_not_found`,
-     *   `user_deactivated`, `api_key_limit`; `privilege_escalation` for a scope that the actor does not hold
+     *   `user_deactivated`, `api_key_limit`; `privilege_escalation` for a scope that the actor does not hold,
+     *   and where a key makes one that would outlive it or work from elsewhere
      */
     async create(call: TenantCall, draft: ApiKeyDraft): Promise<KeyWithSecret> {
       const values = checkedKey(draft, call.now);
@@ -64,6 +74,7 @@ export function createApiKeyService({ audit, access }: Deps) {
       const secret = newKeyText(id);
       return inTransaction(call, async (tx) => {
         await store.lockTenant(tx);
+        await assertPassesOn(tx, values);
         if ((await store.count(tx)) >= LIMITS.apiKeys) throw new Failure('api_key_limit');
         const { userId } = draft;
         const owner = userId === undefined ? ownerOf(tx.actor) : await ownerNamed(tx, userId, values.scopes);
@@ -84,7 +95,8 @@ export function createApiKeyService({ audit, access }: Deps) {
      * Puts a new key in place of an old one, which works beside it for `overlapSeconds` (a day unless told). Two work at
      * most: what is older ends at once. The new one is told here and never again.
      *
-     * @throws Failure `api_key_not_found`, `invalid_input`; `privilege_escalation` where the key may do what the actor may not
+     * @throws Failure `api_key_not_found`, `invalid_input`; `privilege_escalation` where the key may do what the actor may not,
+     *   and as for `create`
      */
     async rotate(
       call: TenantCall,
@@ -99,6 +111,7 @@ export function createApiKeyService({ audit, access }: Deps) {
       return inTransaction(call, async (tx) => {
         const present = (await store.lock(tx, id)) ?? notFound(id);
         assertHolds(tx.actor, present.scopes);
+        await assertPassesOn(tx, present);
         const until = new Date(tx.now.getTime() + overlapSeconds * 1000);
         const apiKey = await store.replace(tx, id, { hash: sha256(secret), until });
         await audit.record(tx, 'api_key.rotated', { ...target(id), details: { overlapSeconds } });
@@ -152,6 +165,13 @@ function isShown(live: store.LiveApiKey, text: string, now: Date): boolean {
   const isCurrent = equalSecrets(hash, live.hash);
   const isPrevious = live.previousHash !== null && equalSecrets(hash, live.previousHash) && live.previousUntil! > now;
   return (isCurrent || isPrevious) && (live.expiresAt === null || live.expiresAt > now);
+}
+
+/** By what a key would reach further than another; its addresses are compared as they are written. */
+function beyondOf(own: Pick<ApiKey, 'expiresAt' | 'allowedIps'>, { expiresAt, allowedIps }: typeof own): string[] {
+  const isLater = own.expiresAt !== null && (expiresAt === null || expiresAt > own.expiresAt);
+  const isWithin = allowedIps.length > 0 && allowedIps.every((ip) => own.allowedIps.includes(ip));
+  return [...(isLater ? ['expiresAt'] : []), ...(own.allowedIps.length > 0 && !isWithin ? ['allowedIps'] : [])];
 }
 
 function isFrom({ allowedIps }: store.LiveApiKey, ip: string | undefined): boolean {

@@ -1,4 +1,4 @@
-import { inTransaction, type TenantCall } from '../../kernel/call.ts';
+import { inTransaction, isPerson, type TenantCall } from '../../kernel/call.ts';
 import { Failure } from '../../kernel/failure.ts';
 import type { UserId } from '../../kernel/ids.ts';
 import type { AccessService } from '../access/access-service.ts';
@@ -35,8 +35,7 @@ export function createFactorReset({ access, sessions, audit, letters }: FactorRe
      *   may not
      */
     async reset(call: TenantCall, userId: UserId): Promise<OwnKind[]> {
-      const { actor } = call;
-      if (actor.kind === 'user' && actor.userId === userId) throw new Failure('forbidden', { userId });
+      if (isPerson(call.actor, userId)) throw new Failure('forbidden', { userId });
       return inTransaction(call, async (tx) => {
         if (!(await store.lockPerson(tx, userId))) throw new Failure('user_not_found', { userId });
         await access.assertNothingGained(tx, userId);

@@ -1,4 +1,4 @@
-import { inTransaction, type TenantCall } from '../../kernel/call.ts';
+import { inTransaction, isPerson, type TenantCall } from '../../kernel/call.ts';
 import { Failure } from '../../kernel/failure.ts';
 import { newId, type UserId } from '../../kernel/ids.ts';
 import { LIMITS } from '../../kernel/limits.ts';
@@ -67,8 +67,8 @@ export function createUserAdministration(deps: UserAdministrationDeps) {
   async function changeEmail(tx: TenantCall, user: User, raw: string): Promise<void> {
     const { email, emailCanonical } = checkedEmail(raw);
     if (email === user.email) return;
-    // Their own is changed by a letter to the new one: a session that somebody else got hold of must not be enough.
-    if (tx.actor.kind === 'user' && tx.actor.userId === user.id) throw new Failure('forbidden', { field: 'email' });
+    // Their own is changed by a letter to the new one: a session, or a key, that somebody else got hold of must not be enough.
+    if (isPerson(tx.actor, user.id)) throw new Failure('forbidden', { field: 'email' });
     const isSame = emailCanonical === user.emailCanonical;
     await users.changeEmail(tx, user.id, raw, { verified: isSame && user.emailVerified });
     if (isSame) return;

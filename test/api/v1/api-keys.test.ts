@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { permissionsOfRoles } from '../../../src/domain/access/role.ts';
 import { LIMITS } from '../../../src/kernel/limits.ts';
 import { type Request, sender } from '../../support/api.ts';
 import { aColleague } from '../../support/colleagues.ts';
@@ -78,6 +79,24 @@ describe('API keys over v1', () => {
     expect(invited.text).to.include(owner.tokens.user.id);
     const tooMuch = { body: { email: `other@${owner.site.slug}.test`, roles: ['TENANT_ADMIN'] } };
     expect((await by(secret)('POST', '/api/v1/invites', tooMuch)).body.error).to.equal('IDENT_PRIVILEGE_ESCALATION');
+  });
+
+  it('are no way past the proofs that their owner is asked for', async () => {
+    const owner = await signIn();
+    const scopes = permissionsOfRoles([{ name: 'TENANT_ADMIN', permissions: [] }]);
+    const ask = by((await keyOf(owner, { scopes })).secret);
+    const path = `/api/v1/users/${owner.tokens.user.id}`;
+    for (const [method, url, body] of [
+      ['PATCH', path, { email: 'mine@example.com' }],
+      ['DELETE', `${path}/mfa`, undefined],
+      ['POST', `${path}/erase`, { graceDays: 0 }],
+    ] as const)
+      expect([url, ...(await codeOf(ask(method, url, body ? { body } : {})))]).to.deep.equal([
+        url,
+        403,
+        'IDENT_FORBIDDEN',
+      ]);
+    expect((await owner.as('GET', path)).body.email).to.equal(owner.site.email);
   });
 
   it('are refused alike, whatever is wrong with them', async () => {

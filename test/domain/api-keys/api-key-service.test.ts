@@ -197,4 +197,26 @@ describe('what an API key opens', () => {
     await rooms().users.suspend(call, ann.userId);
     await refused(call, second.secret);
   });
+
+  it('makes none that outlives it or works from elsewhere, and takes none over that does', async () => {
+    const call = await aTenant();
+    const { call: chief } = await aPerson(call, ['TENANT_ADMIN']);
+    const scopes = ['iam.apikeys:create', 'iam.apikeys:rotate', 'iam.users:read'];
+    const bounds = { expiresAt: later(call, 60), allowedIps: ['203.0.113.0/24', '198.51.100.7'] };
+    const { apiKey, secret } = await keyOf(chief, { scopes, ...bounds });
+    const by = as(call, (await keys().verify(from(call, '203.0.113.1'), secret)).actor);
+    for (const wider of [
+      { expiresAt: null },
+      { expiresAt: later(call, 61) },
+      { allowedIps: [] },
+      { allowedIps: ['203.0.113.0/24', '203.0.112.0/23'] },
+    ])
+      await expectFailure('privilege_escalation', keyOf(by, { ...bounds, ...wider }));
+    await keyOf(by, { ...bounds, allowedIps: ['198.51.100.7'] });
+    const endless = await keyOf(chief);
+    await expectFailure('privilege_escalation', keys().rotate(by, endless.apiKey.id));
+    await keys().rotate(by, apiKey.id);
+    await keys().revoke(call, apiKey.id);
+    await expectFailure('unauthenticated', keyOf(by, bounds));
+  });
 });

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { permissionsOfRoles } from '../../../src/domain/access/role.ts';
 import { inTransaction, type TenantCall } from '../../../src/kernel/call.ts';
-import { newId, type UserId } from '../../../src/kernel/ids.ts';
+import { type ApiKeyId, newId, type UserId } from '../../../src/kernel/ids.ts';
 import { lettersOf } from '../../support/queued.ts';
 import { actor, as, aTenant, aUser, auditOf, rooms } from '../../support/rooms.ts';
 import { aTenantWithCodes, enrolled, enrolledFor, factorRooms, refusalOf } from './house.ts';
@@ -60,6 +60,9 @@ describe('resetting the factors of somebody', () => {
     expect(await reset(acting(tenant, 'USER_ADMIN'), chief)).to.equal('privilege_escalation');
     expect(await reset(acting(tenant, 'TENANT_ADMIN'), chief)).to.equal('done');
     expect(await reset(as(tenant, { ...actor([]), userId: ann } as never), ann)).to.equal('forbidden');
+    const owner = { kind: 'user', userId: ann } as const;
+    const key = { kind: 'api-key', keyId: newId<ApiKeyId>(), owner, permissions: ['iam.users:update'] } as const;
+    expect(await reset(as(tenant, key), ann), 'by a key of their own').to.equal('forbidden');
     expect(await reset(await aTenant(), ann)).to.equal('user_not_found');
     expect(await reset(tenant, newId<UserId>())).to.equal('user_not_found');
     expect(await factors.list(tenant, ann)).to.have.length(1);
