@@ -21,6 +21,6 @@ export function benchRooms(masterKey: Buffer) {
   const many = { audit, access, passwordTransfer: createPasswordTransfer(), users: createUserBatch({ audit }) };
   const files = createJobFileService({ keys: tenantKeys });
   const kinds = { 'user-import': createUserImport(many) };
-  const jobs = createJobService({ audit, files, kinds: () => kinds });
+  const jobs = createJobService({ audit, access, files, kinds: () => kinds });
   return { tenants, users, jobs, userTransfer: createUserTransfer({ ...many, jobs }) };
 }

@@ -163,17 +163,17 @@ function createMachineRooms(needs: MachineNeeds) {
 
 type OutsideNeeds = Omit<WebhookServiceDeps, 'publisher'> &
   Pick<DeliveryServiceDeps, 'access' | 'letters'> &
-  Pick<UserImportDeps & UserTransferDeps, 'access'> &
+  Pick<UserImportDeps & UserTransferDeps & JobServiceDeps, 'access'> &
   Pick<ServiceDeps, 'sendToReceiver' | 'onJobFault'> & { publisher: Publisher };
 
 /** Whom a tenant's events are told to, and the work that takes long. */
 function createOutsideRooms({ sendToReceiver: send, onJobFault: onFault, ...needs }: OutsideNeeds) {
-  const { audit, keys } = needs;
+  const { audit, access, keys } = needs;
   const files = createJobFileService({ keys });
   const passwordTransfer = createPasswordTransfer();
   const many = { ...needs, passwordTransfer, users: createUserBatch({ audit }) };
   const kinds = { 'webhook-redelivery': redelivery, 'user-import': createUserImport(many) };
-  const jobs = createJobService({ audit, files, kinds: () => kinds, onFault });
+  const jobs = createJobService({ audit, access, files, kinds: () => kinds, onFault });
   const webhooks = createWebhookService(needs);
   const userTransfer = createUserTransfer({ ...many, jobs });
   return {

@@ -95,6 +95,7 @@ function buildTold({ audit, tenantKeys, publisher, userImport }: Told) {
   const webhooks = createWebhookService({ audit, keys: tenantKeys, publisher, assertUrl });
   const jobs = createJobService({
     audit,
+    access: createAccessService({ audit }),
     files: createJobFileService({ keys: tenantKeys }),
     kinds: () => ({ 'webhook-redelivery': redelivery, 'user-import': userImport }),
   });

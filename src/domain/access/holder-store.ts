@@ -36,6 +36,26 @@ export async function rolesOf({ db, tenantId }: TenantCall, holder: Holder): Pro
   return rows.map(toRole);
 }
 
+/** Whether somebody may still act in the tenant: they, their key and the tenant are there, and not barred. */
+export async function isThere(
+  { db, tenantId, now }: TenantCall,
+  actor: Extract<Actor, { kind: 'user' | 'client' | 'api-key' }>,
+): Promise<boolean> {
+  const owner = actor.kind === 'api-key' ? actor.owner : actor;
+  const within = { tenant_id: tenantId };
+  const query = db('tenants').where({ id: tenantId, status: 'active' });
+  if (owner?.kind === 'user') query.whereExists(db('users').where({ ...within, id: owner.userId, status: 'active' }));
+  if (owner?.kind === 'client')
+    query.whereExists(db('clients').where({ ...within, client_id: owner.clientId, status: 'active' }));
+  if (actor.kind === 'api-key')
+    query.whereExists(
+      db('api_keys')
+        .where({ ...within, id: actor.keyId })
+        .andWhere((one) => one.whereNull('expires_at').orWhere('expires_at', '>', now)),
+    );
+  return (await query.first('id')) !== undefined;
+}
+
 /** Every role that a user has, in the tenant or at one of its nodes; each once. */
 export async function rolesEverywhere({ db, tenantId }: TenantCall, userId: UserId): Promise<Role[]> {
   const rows = await db<RoleRow>('roles')

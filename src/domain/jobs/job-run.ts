@@ -8,15 +8,18 @@ import * as store from './job-store.ts';
 /** A run of a job on this node: what its kind is given, and the end of the watch over it. */
 export type Watched = { run: JobRun; stopWatching(): void };
 
+type Watch = {
+  files: JobFileService;
+  shutdown: AbortSignal;
+  /** The call of a step, by whoever asked as they are now. @throws Failure `forbidden` */
+  onBehalf(tx: TenantCall): Promise<TenantCall>;
+};
+
 /**
  * Watches over a job while its kind works: renews the lease, tells how far it is, and aborts the work when the job was
  * cancelled, when the node stops, or when the lease could not be renewed in time and may be another node's by now.
  */
-export function watched(
-  call: TenantCall,
-  taken: store.Taken,
-  { files, shutdown }: { files: JobFileService; shutdown: AbortSignal },
-): Watched {
+export function watched(call: TenantCall, taken: store.Taken, { files, shutdown, onBehalf }: Watch): Watched {
   const stop = new AbortController();
   const end = (why: JobStopped['why']) => stop.abort(new JobStopped(why));
   const onShutdown = () => end('shutdown');
@@ -54,7 +57,7 @@ export function watched(
       const held = await store.hold(tx, taken);
       if (!held) throw new JobStopped('lost');
       if (held.cancel) throw new JobStopped('cancelled');
-      const step = await work(tx);
+      const step = await work(await onBehalf(tx));
       const { checkpoint, done, total, errors: problems = [] } = step;
       const shown = problems.slice(0, Math.max(0, LIMITS.jobErrors - errors.length)).map(shortened);
       const kept = shown.length > 0 ? [...errors, ...shown] : undefined;

@@ -9,6 +9,7 @@ import { Failure } from '../../kernel/failure.ts';
 import { type JobFileId, type JobId, newId } from '../../kernel/ids.ts';
 import { LIMITS } from '../../kernel/limits.ts';
 import { type Page, type PageQuery, pageWindow } from '../../kernel/page.ts';
+import type { AccessService } from '../access/access-service.ts';
 import type { AuditService } from '../audit/audit-service.ts';
 import { isFinished, type Job, type JobKinds, visibleTo } from './job.ts';
 import type { JobFileService } from './job-file-service.ts';
@@ -17,6 +18,7 @@ import * as store from './job-store.ts';
 
 export type JobServiceDeps = {
   audit: Pick<AuditService, 'record'>;
+  access: Pick<AccessService, 'presentActor'>;
   files: JobFileService;
   /** What can be done, by name. Asked when it is needed: the rooms that do it may want to make jobs themselves. */
   kinds: () => JobKinds;
@@ -32,7 +34,7 @@ const target = ({ id }: { id: JobId }) => ({ target: `job:${id}` });
  * transaction that asks whether the job is still this node's, so no step is done twice and none is left out, whatever
  * stops or comes back.
  */
-export function createJobService({ audit, files, kinds, onFault }: JobServiceDeps) {
+export function createJobService({ audit, access, files, kinds, onFault }: JobServiceDeps) {
   /** Writes the end of a run down. A job that was lost, or is left for another node, has not ended. */
   async function finish(call: TenantCall, taken: store.Taken, ending: Ending): Promise<void> {
     const { kind, tries } = taken;
@@ -55,14 +57,23 @@ export function createJobService({ audit, files, kinds, onFault }: JobServiceDep
     await files.removeInput(call, taken.id);
   }
 
+  /** @throws Failure `forbidden` once whoever asked may not have such work done any more */
+  async function onBehalf(tx: TenantCall, { kind }: store.Taken): Promise<TenantCall> {
+    const actor = await access.presentActor(tx, tx.actor);
+    const needed = kinds()[kind]!.permission;
+    const may = actor?.kind === 'system' || (actor && 'permissions' in actor && holds(actor.permissions, needed));
+    if (!actor || !may) throw new Failure('forbidden', { needs: needed });
+    return { ...tx, actor };
+  }
+
   async function work(call: TenantCall, taken: store.Taken, shutdown: AbortSignal): Promise<void> {
     const kind = kinds()[taken.kind]!;
     if (taken.tries > LIMITS.jobTries || taken.runs > LIMITS.jobRuns)
       return finish(call, taken, { kind: 'failed', failure: 'internal' });
-    const { run, stopWatching } = watched(call, taken, { files, shutdown });
+    const { run, stopWatching } = watched(call, taken, { files, shutdown, onBehalf: (tx) => onBehalf(tx, taken) });
     try {
       const ending = await endingOf(async () => {
-        // A job may have been cancelled before its node died.
+        // A job may have been cancelled before its node died, and whoever asked may be barred.
         await run.save(async () => ({}));
         return kind.run(run);
       }, run.signal);
@@ -75,7 +86,7 @@ export function createJobService({ audit, files, kinds, onFault }: JobServiceDep
   return {
     /**
      * Asks for long work, in the caller's transaction where there is one: it begins when that commits, or never. It is
-     * done on behalf of whoever asks.
+     * done on behalf of whoever asks, as long as they may.
      *
      * @param file what `files.receive` gave
      * @throws Failure `job_limit` when the tenant has too many that are not done; `not_found` for a file that is not there
@@ -178,6 +189,9 @@ export function createJobService({ audit, files, kinds, onFault }: JobServiceDep
 }
 
 export type JobService = ReturnType<typeof createJobService>;
+
+const holds = (permissions: readonly string[], needed: string | undefined): boolean =>
+  needed === undefined || permissions.includes(needed);
 
 function endOf(ending: Exclude<Ending, { kind: 'lost' | 'left' | 'fault' }>): store.End {
   if (ending.kind === 'succeeded') return { state: 'succeeded', result: ending.result };

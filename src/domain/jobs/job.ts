@@ -59,7 +59,9 @@ export type JobRun = {
    * Does one step, in one transaction: what `work` writes and where the job stands are kept together, or not at all. A
    * node that has lost the job keeps nothing here. Seconds at most: the row of the job is held meanwhile.
    *
-   * @throws JobStopped when the job is cancelled or lost
+   * It is done with what whoever asked is allowed still.
+   *
+   * @throws JobStopped when the job is cancelled or lost; Failure `forbidden` when they may not have it done any more
    */
   save(work: (tx: TenantCall) => Promise<Step>): Promise<void>;
   /** Says how far it is without writing anything else; cheap, and may be called as often as one likes. */
@@ -78,7 +80,7 @@ export type JobRun = {
  * the job is taken up again at its checkpoint, `LIMITS.jobTries` times at most without having come further.
  */
 export type JobKind = {
-  /** Whoever holds it may see and cancel jobs of this kind, beside who asked for them. */
+  /** Who asks must hold it until the work is done; whoever holds it may see and cancel jobs of this kind too. */
   permission?: string;
   run(run: JobRun): Promise<Readonly<Record<string, unknown>>>;
 };

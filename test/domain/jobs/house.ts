@@ -11,6 +11,7 @@ export function aHouse(run: JobKind['run'], { permission }: { permission?: strin
   const faults: unknown[] = [];
   const jobs = createJobService({
     audit: rooms().audit,
+    access: rooms().access,
     files: createJobFileService({ keys: rooms().tenantKeys }),
     kinds: () => ({ [kind]: { run, ...(permission !== undefined && { permission }) } }),
     onFault: (error) => faults.push(error),

@@ -1,4 +1,5 @@
 import { createPool } from '../../../src/database/pool.ts';
+import { createAccessService } from '../../../src/domain/access/access-service.ts';
 import { createAuditService } from '../../../src/domain/audit/audit-service.ts';
 import { createJobFileService } from '../../../src/domain/jobs/job-file-service.ts';
 import { createJobService } from '../../../src/domain/jobs/job-service.ts';
@@ -14,8 +15,10 @@ const db = createPool(url, { max: 4, name: 'job node' });
 const keys = createTenantKeyService([Buffer.from(masterKey, 'base64url')]);
 const say = (text: string) => process.stdout.write(`${text}\n`);
 
+const audit = createAuditService({ keys });
 const jobs = createJobService({
-  audit: createAuditService({ keys }),
+  audit,
+  access: createAccessService({ audit }),
   files: createJobFileService({ keys }),
   kinds: () => ({
     [kind]: {

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { inOperatorTransaction, inTransaction } from '../../../src/kernel/call.ts';
+import { type Actor, inOperatorTransaction, inTransaction, type TenantCall } from '../../../src/kernel/call.ts';
 import { Failure } from '../../../src/kernel/failure.ts';
 import type { UserId } from '../../../src/kernel/ids.ts';
 import { LIMITS } from '../../../src/kernel/limits.ts';
@@ -7,7 +7,7 @@ import { pool } from '../../support/database.ts';
 import { expectFailure } from '../../support/expect.ts';
 import { eventually } from '../../support/oauth.ts';
 import { whileUncommitted } from '../../support/race.ts';
-import { actor, as, aTenant, operator } from '../../support/rooms.ts';
+import { actor, as, aTenant, aUser, operator, rooms } from '../../support/rooms.ts';
 import { aHouse, auditOf } from './house.ts';
 
 describe('a job', () => {
@@ -47,17 +47,86 @@ describe('a job', () => {
     expect((await house.jobs.list(call)).total).to.equal(0);
   });
 
-  it('acts for whoever asked, with what they were allowed then', async () => {
-    const call = as(await aTenant(), actor(['iam.users:create'], ['USER_ADMIN']));
-    let seen: unknown;
-    const house = aHouse(async (run) => {
-      seen = run.call.actor;
+  it('acts for whoever asked, with what they were allowed then and are allowed still', async () => {
+    const call = await aTenant();
+    const { access } = rooms();
+    await aUser(call, { roles: ['TENANT_ADMIN'] });
+    const ann = await aUser(call, { roles: ['USER_ADMIN', 'AUDITOR'] });
+    const before = { kind: 'user', userId: ann, sessionUid: 'uid', ...(await access.accessOf(call, ann)) } as const;
+    const seen: Actor[] = [];
+    const house = aHouse(async ({ save }) => {
+      for (const roles of [['USER_ADMIN', 'AUDITOR'], ['USER_ADMIN', 'TENANT_ADMIN'], ['AUDITOR']]) {
+        await access.setUserRoles(call, ann, roles);
+        await save(async (tx) => {
+          seen.push(tx.actor);
+          return {};
+        });
+      }
       return {};
     });
-    await house.jobs.create(call, house.kind);
+    await house.jobs.create(as(call, before), house.kind);
     await house.workAll();
-    expect(seen).to.deep.equal(call.actor);
+    const [first, second, third] = seen as (typeof before)[];
+    expect(first).to.deep.equal(before);
+    expect(second!.roles, 'no role that came later').to.deep.equal(['USER_ADMIN']);
+    expect(second!.permissions).to.have.members(before.permissions);
+    expect(third!.roles).to.deep.equal(['AUDITOR']);
+    expect(third!.permissions).to.include('iam.users:read').and.not.include('iam.users:create');
   });
+
+  it('ends where whoever asked, or the tenant, may not have it done any more', async () => {
+    const { access, apiKeys, clients, tenants, users } = rooms();
+    const permission = 'iam.users:create';
+    type Asker = { call: TenantCall; userId: UserId };
+    const endings: Record<string, (asker: Asker) => Promise<unknown>> = {
+      suspended: ({ call, userId }) => users.suspend(call, userId),
+      deactivated: ({ call, userId }) => users.deactivate(call, userId),
+      'without the role': ({ call, userId }) => access.setUserRoles(call, userId, ['AUDITOR']),
+      'in a tenant that is shut': ({ call }) => tenants.suspend(call),
+      'in a tenant that is deleted': ({ call }) => tenants.remove(call),
+    };
+    for (const [name, end] of Object.entries(endings)) {
+      const call = await aTenant();
+      const userId = await aUser(call, { roles: ['USER_ADMIN'] });
+      const held = await access.accessOf(call, userId);
+      const asker: Actor = { kind: 'user', userId, sessionUid: 'uid', ...held };
+      expect(await runOf(call, asker, permission, () => end({ call, userId })), name).to.equal('forbidden');
+      expect(await runOf(await aTenant(), call.actor, permission, async () => {}), 'the house').to.equal(null);
+    }
+
+    const call = await aTenant();
+    const userId = await aUser(call, { roles: ['USER_ADMIN'] });
+    const { apiKey } = await apiKeys.create(call, { name: 'Key', scopes: [permission], userId });
+    const owner = { kind: 'user', userId } as const;
+    const byKey = { kind: 'api-key', keyId: apiKey.id, owner, permissions: [permission] } as const;
+    expect(await runOf(call, byKey, permission, async () => {}), 'a key').to.equal(null);
+    expect(await runOf(call, byKey, permission, () => apiKeys.revoke(call, apiKey.id))).to.equal('forbidden');
+
+    const { client } = await clients.create(call, { kind: 'service', name: 'Machine' });
+    const { clientId } = client;
+    await access.setClientRoles(call, clientId, ['USER_ADMIN']);
+    const byClient = { kind: 'client', clientId, permissions: [permission] } as const;
+    expect(await runOf(call, byClient, permission, async () => {}), 'a client').to.equal(null);
+    expect(await runOf(call, byClient, permission, () => clients.disable(call, clientId))).to.equal('forbidden');
+  });
+
+  /** Of a job of two steps, between which something happens: the failure that it ends with. */
+  async function runOf(call: TenantCall, who: Actor, permission: string, between: () => Promise<unknown>) {
+    const house = aHouse(
+      async ({ save }) => {
+        await save(async () => ({ done: 1 }));
+        await between();
+        await save(async () => ({ done: 2 }));
+        return {};
+      },
+      { permission },
+    );
+    const { id } = await house.jobs.create(as(call, who), house.kind);
+    await house.workAll();
+    const { failure, done } = await house.jobs.get(call, id);
+    expect(done, 'steps that were kept').to.equal(failure === null ? 2 : 1);
+    return failure;
+  }
 
   it('fails with the code of a failure, at once', async () => {
     const call = await aTenant();

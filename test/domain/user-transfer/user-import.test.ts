@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import type { Job } from '../../../src/domain/jobs/job.ts';
 import type { FileFormat } from '../../../src/domain/user-transfer/user-file.ts';
-import { inTransaction, type TenantCall } from '../../../src/kernel/call.ts';
+import { type Actor, inTransaction, type TenantCall } from '../../../src/kernel/call.ts';
 import { type JobId, newId, type UserId } from '../../../src/kernel/ids.ts';
 import { LIMITS } from '../../../src/kernel/limits.ts';
 import { pool } from '../../support/database.ts';
@@ -135,7 +135,8 @@ describe('an import of users', function () {
 
   it('gives no role that allows more than who asked for it might do', async () => {
     const call = await aTenant();
-    const clerk = as(call, actor(['iam.users:create', 'iam.users:read'], []));
+    const userId = await aUser(call, { email: 'clerk@x.test', roles: ['USER_ADMIN'] });
+    const clerk = as(call, { ...actor(['iam.users:create', 'iam.users:read'], []), userId } as Actor);
     const job = await imported(
       clerk,
       ndjson([
@@ -145,7 +146,7 @@ describe('an import of users', function () {
       ]),
     );
     expect(problemsOf(job)).to.deep.equal(['1 privilege_escalation: roles', '3 role_not_found: roles']);
-    expect(await emailsOf(call)).to.deep.equal(['b@x.test']);
+    expect(await emailsOf(call)).to.deep.equal(['b@x.test', 'clerk@x.test']);
   });
 
   it('makes as many as the tenant may have', async () => {
