@@ -22,20 +22,39 @@ export async function lock({ db, tenantId }: TenantCall, userId: UserId): Promis
   return { id: row.id, status: row.status, emailCanonical: row.email_canonical, traces: [...new Set<string>(traces)] };
 }
 
-/** What belongs to nobody else: it goes as it is. Tables that hang on a user, by their column. */
-const OWN = [
-  ...['passwords', 'password_history', 'factors', 'backup_codes', 'remembered_devices', 'seen_devices', 'challenges'],
-  ...['sent_codes', 'email_tokens', 'user_roles', 'node_members', 'invites', 'webhook_messages'],
+/** Rows that belong to nobody else and go as they are, by the column that says whose they are. */
+const GOING = {
+  user_id: [
+    ...['passwords', 'password_history', 'factors', 'backup_codes', 'remembered_devices', 'seen_devices', 'challenges'],
+    ...['sent_codes', 'email_tokens', 'user_roles', 'node_members', 'invites', 'webhook_messages'],
+  ],
+  owner_user: ['api_keys'],
+  // What the core keeps of an account; grants take codes, chains and tokens along.
+  account_id: ['oidc_grant', 'oidc_token', 'oidc_refresh_chain', 'oidc_session'],
+} as const;
+
+/** Rows that others need: who it was is an id that leads nowhere. `node_member_roles` goes with `node_members`. */
+const STAYING = [
+  ...['terms_acceptances.user_id', 'consents.user_id', 'erasures.user_id', 'erasures.requested_by'],
+  ...['user_roles.granted_by', 'client_roles.granted_by', 'node_member_roles.granted_by', 'node_member_roles.user_id'],
+  ...['invites.inviter_id', 'jobs.owner', 'jobs.actor'],
+  // What the trail tells of a person is `audit.erase`'s.
+  ...['audit_pending.person', 'audit_chain.person', 'audit_pending.actor_id', 'audit_chain.actor_id'],
 ] as const;
 
-/** What the core keeps of an account; grants take codes, chains and tokens along. */
-const OF_ACCOUNT = ['oidc_grant', 'oidc_token', 'oidc_refresh_chain', 'oidc_session'] as const;
+/** Every column of the schema that names a user, as `table.column`. A test holds that there is no other. */
+export const COLUMNS_OF_PERSONS: readonly string[] = [
+  ...Object.entries(GOING).flatMap(([column, tables]) => tables.map((table) => `${table}.${column}`)),
+  ...STAYING,
+];
 
 /** Removes what is only theirs, and what was sent to their address or waits there. */
 export async function removeOwn({ db, tenantId }: TenantCall, { id, emailCanonical }: Person): Promise<void> {
-  for (const table of OWN) await db(table).where({ tenant_id: tenantId, user_id: id }).delete();
-  await db('api_keys').where({ tenant_id: tenantId, owner_user: id }).delete();
-  for (const table of OF_ACCOUNT) await db(table).where({ tenant_id: tenantId, account_id: id }).delete();
+  for (const [column, tables] of Object.entries(GOING))
+    for (const table of tables)
+      await db(table)
+        .where({ tenant_id: tenantId, [column]: id })
+        .delete();
   for (const table of ['email_tokens', 'invites'])
     await db(table).where({ tenant_id: tenantId, email_canonical: emailCanonical }).delete();
   await db('outbox').where({ tenant_id: tenantId }).whereRaw(`payload ->> 'user' = ?`, [id]).delete();

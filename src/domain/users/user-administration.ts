@@ -72,12 +72,13 @@ export function createUserAdministration(deps: UserAdministrationDeps) {
     const isSame = emailCanonical === user.emailCanonical;
     await users.changeEmail(tx, user.id, raw, { verified: isSame && user.emailVerified });
     if (isSame) return;
-    await letters.queue(tx, {
-      template: 'email-changed',
+    const letter = {
+      template: 'email-changed' as const,
       values: { at: tx.now.toISOString(), address: email },
       to: { name: shownName(user.firstName, user.lastName), address: user.email },
       languages: user.locale === null ? [] : [user.locale],
-    });
+    };
+    await letters.queue(tx, letter, user.id);
   }
 
   return {
