@@ -24,6 +24,8 @@ async function takeScreenshots(only: readonly string[]): Promise<void> {
           await page.goto(gallery.url(name, { language, brand }));
           await page.screenshot({ path: `${FOLDER}/${name}-${screen}-${look}.png`, fullPage: true });
         }
+        // The policy of the pages would keep a letter from its own look.
+        await page.goto('about:blank');
         for (const name of TEMPLATES.filter((each) => only.length === 0 || only.includes(`letter-${each}`))) {
           await page.setContent(writtenLetter(name, { language, tokens: BRANDS[brand]! }).html);
           await page.screenshot({ path: `${FOLDER}/letter-${name}-${screen}-${look}.png`, fullPage: true });
