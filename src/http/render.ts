@@ -37,7 +37,7 @@ export type Renderer = {
 };
 
 /** Names that views and their parts may use without `locals.`; EJS runs in strict mode, without `with`. */
-const NAMES = ['data', 'page', 't', 'text', 'problemText', 'date', 'when', 'link', 'image', 'agent', 'initial'];
+const NAMES = ['data', 'page', 't', 'text', 'problemText', 'days', 'date', 'when', 'link', 'image', 'agent', 'initial'];
 const PART_NAMES = [
   ...['title', 'problem', 'icon', 'tone', 'name', 'client', 'account', 'size', 'good', 'caption', 'wide'],
   ...['ceremony', 'action', 'options', 'label', 'look', 'autofill', 'signals'],
@@ -79,6 +79,7 @@ export function createRenderer(deps: { viewsFolder?: string; texts: Texts; asset
         text: (key: string) => (language.has(key) ? language.t(key) : undefined),
         problemText: (problem: Problem) =>
           language.t(language.has(`problem.${problem.code}`) ? `problem.${problem.code}` : 'problem.internal'),
+        days: language.days,
         date: language.date,
         when: language.when,
         link: webLink,

@@ -13,8 +13,10 @@ export type Language = {
   /** Its own name for itself. */
   readonly name: string;
   has(key: string): boolean;
-  /** The text, its `{placeholders}` replaced. Plain text: a view escapes it. An unknown key is a bug and throws. */
+  /** The text, its `{placeholders}` replaced, numbers in the language's digits. Plain text: a view escapes it. An unknown key is a bug and throws. */
   t(key: string, values?: TextValues): string;
+  /** "30 days". */
+  days(count: number): string;
   /** A moment in the language's calendar and digits, to the minute, with its zone. */
   date(moment: Date, timeZone?: string): string;
   /** The same for a person in their own zone: shorter, and without its name. */
@@ -89,6 +91,8 @@ function assertSameKeys(folder: string, codes: readonly string[]): void {
 
 function createLanguage(code: string, texts: ReadonlyMap<string, string>): Language {
   const direction = RIGHT_TO_LEFT.has(code) ? 'rtl' : 'ltr';
+  const numbers = new Intl.NumberFormat(code);
+  const days = new Intl.NumberFormat(code, { style: 'unit', unit: 'day', unitDisplay: 'long' });
   return {
     code,
     direction,
@@ -100,9 +104,10 @@ function createLanguage(code: string, texts: ReadonlyMap<string, string>): Langu
       return text.replace(/\{(\w+)\}/g, (_whole, name: string) => {
         const value = Object.hasOwn(values, name) ? values[name] : undefined;
         if (value === undefined) throw new Error(`the text ${key} needs ${name}`);
-        return isolated(value, direction);
+        return typeof value === 'number' ? numbers.format(value) : isolated(value, direction);
       });
     },
+    days: (count) => days.format(count),
     date: (moment, timeZone = 'UTC') =>
       new Intl.DateTimeFormat(code, { dateStyle: 'long', timeStyle: 'short', timeZone }).format(moment) +
       ` (${timeZone})`,
@@ -118,8 +123,7 @@ const RIGHT_TO_LEFT_LETTER = /[\p{Script=Arabic}\p{Script=Hebrew}]/u;
  * A name from outside keeps its own direction and does not turn the sentence around it (Unicode UAX #9 §2.7): isolated
  * by FSI and PDI where directions could mix, and without the marks by which it could reach further.
  */
-function isolated(value: string | number, direction: 'ltr' | 'rtl'): string {
-  if (typeof value === 'number') return String(value);
+function isolated(value: string, direction: 'ltr' | 'rtl'): string {
   const plain = value.replace(BIDI_CONTROLS, '');
   return direction === 'rtl' || RIGHT_TO_LEFT_LETTER.test(plain) ? `\u2068${plain}\u2069` : plain;
 }

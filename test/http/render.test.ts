@@ -41,6 +41,7 @@ function poisoned<T>(data: T, poison: string): T {
       'what',
       'matter',
       'kind',
+      'type',
       'note',
       'rules',
       'channel',
@@ -49,7 +50,7 @@ function poisoned<T>(data: T, poison: string): T {
     ],
     'timezone',
     // Addresses that the house makes itself.
-    ...['base', 'href', 'backTo', 'signOutUrl'],
+    ...['base', 'href', 'backTo', 'signOutUrl', 'eraseUrl'],
   ]);
   return Object.fromEntries(
     Object.entries(data).map(([key, value]) => [key, kept.has(key) ? value : poisoned(value, poison)]),

@@ -100,6 +100,15 @@ describe('a text', () => {
     expect(english.t('login.for', { client: 'Acme\u202egnp.exe' })).to.equal('to continue to Acmegnp.exe');
   });
 
+  it('writes numbers in the digits of its dates, and days as the language counts them', () => {
+    const persian = texts.forLanguage({ chosen: 'fa' });
+    expect(english.t('new_password.hint', { count: 12 })).to.include('At least 12 characters');
+    expect(persian.t('new_password.hint', { count: 12 })).to.include('۱۲');
+    expect([1, 30].map(english.days)).to.deep.equal(['1 day', '30 days']);
+    expect([2, 3].map(arabic.days)).to.deep.equal(['يومان', '3 أيام']);
+    expect(persian.days(30)).to.equal('۳۰ روز');
+  });
+
   it('that is not there, or lacks a value, is a bug', () => {
     expect(() => english.t('no.such.text')).to.throw('no.such.text');
     expect(() => english.t('login.for')).to.throw('needs client');

@@ -34,4 +34,12 @@ export const PRIVACY_SAMPLES: readonly (SampleOf<'account-privacy'> | SampleOf<'
       ...{ backTo: '/account/privacy', problem: { code: 'current_password_wrong' } },
     },
   },
+  {
+    name: 'account-erase-now',
+    view: 'account-erase',
+    data: {
+      ...{ ...frame('privacy'), ...form, identifier: 'ann@example.com', days: 0, hasPassword: false },
+      backTo: '/account/privacy',
+    },
+  },
 ];
