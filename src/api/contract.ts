@@ -28,6 +28,9 @@ export type Refusal = {
 /** What a receiver is sent: its name, when it comes, its schema, and one that is valid. */
 export type Message = { name: string; summary: string; schema: z.ZodType; example: Record<string, unknown> };
 
+/** A JSON Schema that stands on its own, as `/schemas/:name.schema.json`. */
+export type Schema = { name: string; schema: object };
+
 /** One documented JSON API: its operations, and the manners in which it differs from the others. */
 export type Contract = {
   /** As in `/openapi/:contract.json`. */
@@ -53,6 +56,8 @@ export type Contract = {
   errorSchema: z.ZodType;
   /** The messages that it sends to receivers of its callers' own, where it does. */
   messages?: readonly Message[];
+  /** Of answers that people keep. */
+  schemas?: readonly Schema[];
   /** By the name under which the contract's document has them. */
   operations: Readonly<Record<string, Operation>>;
 };

@@ -4,7 +4,7 @@ import { resolve } from 'node:path';
 import ejs from 'ejs';
 import type { Context, Middleware } from 'koa';
 import type { Assets } from '../http/assets.ts';
-import type { Contract } from './contract.ts';
+import type { Contract, Schema } from './contract.ts';
 import { openapi, outcomesOf } from './openapi.ts';
 import { type Access, wantsCaller } from './operation.ts';
 import { type Route, routesOf } from './routes.ts';
@@ -18,8 +18,8 @@ const CSP =
 const MAX_AGE = 300;
 
 /**
- * `/openapi.json` (every contract), `/openapi/:contract.json`, and `/docs`, the same for people. All is made once, when
- * the server starts.
+ * `/openapi.json` (every contract), `/openapi/:contract.json`, `/schemas/:name.schema.json`, and `/docs`, the same for
+ * people. All is made once, when the server starts.
  */
 export function serveDocs(
   contracts: readonly Contract[],
@@ -30,6 +30,7 @@ export function serveDocs(
     ...contracts.map(
       (contract) => [`/openapi/${contract.name}.json`, jsonDocument(openapi([contract], deps))] as const,
     ),
+    ...contracts.flatMap(({ schemas = [] }) => schemas).map(schemaDocument),
     ['/docs', documentOf(pageOf(contracts, deps), 'text/html; charset=utf-8')],
   ]);
   return async (ctx, next) => {
@@ -55,6 +56,11 @@ function send(ctx: Context, { body, type, etag }: Document): void {
 }
 
 const jsonDocument = (content: object) => documentOf(JSON.stringify(content), 'application/json; charset=utf-8');
+
+const schemaDocument = ({ name, schema }: Schema): [path: string, Document] => [
+  `/schemas/${name}.schema.json`,
+  documentOf(JSON.stringify(schema), 'application/schema+json; charset=utf-8'),
+];
 
 function documentOf(text: string, type: string): Document {
   const body = Buffer.from(text);

@@ -1,10 +1,11 @@
 import { writeFileSync } from 'node:fs';
+import { PRIVACY_EXPORT } from '../api/v1/privacy-schema.ts';
 import type { Difference } from '../domain/blueprint/blueprint.ts';
 import type { BlueprintService } from '../domain/blueprint/blueprint-service.ts';
 import type { OperatorCall } from '../kernel/call.ts';
 import { printBlueprint, readBlueprint } from './blueprint-file.ts';
 import { blueprintJsonSchema } from './blueprint-schema.ts';
-import { type Command, EXIT, inHouse, parse } from './command.ts';
+import { type Command, EXIT, inHouse, parse, UsageError } from './command.ts';
 
 /**
  * Applies a file of tenants: what `gatehouse apply` and GATEHOUSE_APPLY at start do.
@@ -83,12 +84,19 @@ const exportTenants: Command = {
   },
 };
 
+const SCHEMAS = new Map([
+  ['blueprint', blueprintJsonSchema],
+  [PRIVACY_EXPORT.name, () => PRIVACY_EXPORT.schema],
+]);
+
 const schema: Command = {
-  usage: 'schema',
-  summary: 'Prints the JSON Schema of the file (docs/blueprint.schema.json)',
+  usage: 'schema [--of blueprint|privacy-export]',
+  summary: 'Prints the JSON Schema of the file, or of a copy of somebody’s data (docs/*.schema.json)',
   async run(args, terminal) {
-    parse(args, {});
-    terminal.out(JSON.stringify(blueprintJsonSchema(), null, 2));
+    const { of } = parse(args, { of: { type: 'string', default: 'blueprint' } }).values;
+    const write = SCHEMAS.get(of);
+    if (!write) throw new UsageError(`--of is one of ${[...SCHEMAS.keys()].join(', ')}`);
+    terminal.out(JSON.stringify(write(), null, 2));
     return EXIT.done;
   },
 };

@@ -209,6 +209,13 @@ describe('the documentation', () => {
     expect((await send('POST', '/openapi.json')).status).to.equal(405);
   });
 
+  it('have the schemas of what people keep beside them', async () => {
+    const { status, headers, text } = await send('GET', '/schemas/privacy-export.schema.json');
+    expect([status, headers.get('content-type')]).to.deep.equal([200, 'application/schema+json; charset=utf-8']);
+    expect(JSON.parse(text).$id).to.equal('urn:gatehouse:schema:privacy-export:1');
+    expect((await send('GET', '/schemas/none.schema.json')).status).to.equal(404);
+  });
+
   it('need not be sent twice', async () => {
     const { headers } = await get(served.port, '/openapi.json');
     const again = await get(served.port, '/openapi.json', { 'if-none-match': headers.get('etag')! });

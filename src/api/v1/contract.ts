@@ -26,6 +26,7 @@ import * as nodes from './nodes.ts';
 import * as passkeys from './passkeys.ts';
 import * as permissions from './permissions.ts';
 import * as privacy from './privacy.ts';
+import { PRIVACY_EXPORT } from './privacy-schema.ts';
 import * as recovery from './recovery.ts';
 import * as registration from './registration.ts';
 import * as rememberedBrowsers from './remembered-browsers.ts';
@@ -138,6 +139,7 @@ export function createV1(deps: CallerDeps): Contract {
     }),
     errorSchema: ERROR,
     messages: DESCRIBED_EVENTS,
+    schemas: [PRIVACY_EXPORT],
     operations: OPERATIONS,
   };
 }

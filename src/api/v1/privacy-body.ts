@@ -70,8 +70,15 @@ const presentAct = (isOwn: boolean) => (record: AuditRecord) => ({
   userAgent: isOwn ? record.userAgent : null,
 });
 
-/** All that is known of a person, as they may take it with them. Its version is raised when a field changes its meaning. */
+/** Names the form of the document below, wherever it is kept. */
+export const PERSONAL_DATA_SCHEMA = 'urn:gatehouse:schema:privacy-export:1';
+
+/**
+ * All that is known of a person, as they may take it with them. Its version is raised when a field changes its meaning, and
+ * so is that of its schema.
+ */
 export const personalDataBody = z.object({
+  $schema: z.literal(PERSONAL_DATA_SCHEMA),
   version: z.literal(1),
   exportedAt: time,
   profile: userBody,
@@ -124,10 +131,8 @@ export const personalDataBody = z.object({
   terms: z.array(z.object({ version: z.string(), language: z.string(), acceptedAt: time })),
   consents: z.array(consentBody),
   consentHistory: z.array(choiceBody),
-  /** What the person did, the latest first. */
-  acts: z.array(actBody),
-  /** What happened to their account, whoever did it. */
-  happenings: z.array(actBody),
+  acts: z.array(actBody).describe('What the person did, the latest first.'),
+  happenings: z.array(actBody).describe('What happened to their account, whoever did it; from where only if they did.'),
 });
 
 const iso = (date: Date) => date.toISOString();
@@ -139,6 +144,7 @@ export function presentPersonalData(
   data: PersonalData,
 ): z.input<typeof personalDataBody> {
   return {
+    $schema: PERSONAL_DATA_SCHEMA,
     version: 1,
     exportedAt: iso(now),
     profile: presentUser(tenantId, data.user),
@@ -182,6 +188,7 @@ export function presentPersonalData(
 }
 
 export const examplePersonalData: z.input<typeof personalDataBody> = {
+  $schema: PERSONAL_DATA_SCHEMA,
   ...{ version: 1, exportedAt: '2026-01-02T10:00:00.000Z', profile: exampleUser, roles: [], memberships: [] },
   ...{
     factors: [],

@@ -1,5 +1,8 @@
+import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
+import { z } from 'zod';
 import { userIds } from '../../../src/api/v1/ids.ts';
+import { PRIVACY_EXPORT } from '../../../src/api/v1/privacy-schema.ts';
 import { PASSWORD } from '../../support/node.ts';
 import { anotherAdmin } from '../../support/oauth.ts';
 import { servingV1 } from '../../support/v1.ts';
@@ -47,6 +50,21 @@ describe('v1 privacy', () => {
     expect(copy.body.acts.map(({ action }: { action: string }) => action)).to.include('user.data_exported');
     for (const secret of [tokens.accessToken, tokens.refreshToken, 'argon2', PASSWORD])
       expect(copy.text).not.to.include(secret);
+  });
+
+  it('gives a copy of the form that is published, and says so', async () => {
+    const schema = JSON.parse(readFileSync('docs/privacy-export.schema.json', 'utf8'));
+    expect(schema, 'gatehouse schema --of privacy-export').to.deep.equal(
+      JSON.parse(JSON.stringify(PRIVACY_EXPORT.schema)),
+    );
+    const { as } = await somebody();
+    await as('POST', '/api/v1/me/consents', { body: { type: 'marketing', granted: true } });
+    const copy = (await as('GET', '/api/v1/me/export')).body;
+    expect(copy.$schema).to.equal(schema.$id);
+    const published = z.fromJSONSchema(schema);
+    expect(published.safeParse(copy).error).to.equal(undefined);
+    expect(published.safeParse({ ...copy, more: 1 }).success, 'fields to come').to.equal(true);
+    expect(published.safeParse({ ...copy, acts: undefined }).success).to.equal(false);
   });
 
   it('does not tell a person from where others act', async () => {
