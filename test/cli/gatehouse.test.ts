@@ -18,6 +18,7 @@ async function inShell(
     const env = {
       PATH: process.env['PATH'],
       NODE_ENV: 'test',
+      NODE_COMPILE_CACHE: 'var/compile-cache',
       DATABASE_URL: url,
       DATA_DIR: folder,
       GATEHOUSE_MASTER_KEY: randomBytes(32).toString('base64url'),
@@ -50,7 +51,7 @@ describe('the program gatehouse', () => {
       expect(await gatehouse('audit', 'verify')).to.deep.include({ code: 0, err: '' });
       expect((await gatehouse('audit', 'verify')).out).to.match(/^acme {2}intact {2}\d+ records$/m);
       expect((await gatehouse('keys', 'rotate-master')).out).to.equal('0 data keys sealed anew.');
-    })).timeout(60_000);
+    })).timeout(120_000);
 
   it('answers with an exit code and a sentence when it cannot', () =>
     inShell(async (gatehouse) => {
@@ -58,5 +59,5 @@ describe('the program gatehouse', () => {
       expect(await gatehouse('apply', 'absent.yaml')).to.deep.include({ code: 66, out: '' });
       const { code, err } = await gatehouse('client', 'disable', 'web', '--tenant', 'nobody');
       expect([code, err.split('\n')[0]]).to.deep.equal([64, 'there is no tenant nobody']);
-    })).timeout(60_000);
+    })).timeout(120_000);
 });

@@ -35,7 +35,7 @@ export function startProcess(
   script: readonly string[] = ['src/main.ts'],
 ): NodeProcess {
   const child = spawn(process.execPath, ['--disable-proto=delete', ...script], {
-    env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...settings },
+    env: { PATH: process.env['PATH'], HOME: process.env['HOME'], NODE_COMPILE_CACHE: 'var/compile-cache', ...settings },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   running.add(child);
