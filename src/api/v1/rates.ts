@@ -15,6 +15,14 @@ export const AUDIT_RATE: RateRule = { name: 'v1-audit', points: 120, seconds: 60
 
 /** A look at the whole trail reads all of it. */
 export const VERIFY_RATE: RateRule = { name: 'v1-audit-verify', points: 6, seconds: 60, per: 'tenant', count: 'exact' };
+/** Files of all users of a tenant. */
+export const EXPORT_USERS_RATE: RateRule = {
+  name: 'v1-export-users',
+  points: 10,
+  seconds: 60,
+  per: 'tenant',
+  count: 'exact',
+};
 /** New users of one tenant, whoever makes them. Many at once are imported. */
 export const CREATE_USER_RATE: RateRule = {
   name: 'v1-create-user',

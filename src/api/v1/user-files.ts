@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { TYPES } from '../../domain/user-transfer/user-file.ts';
 import { operation } from '../operation.ts';
 import { jobIds } from './ids.ts';
-import { CREATE_USER_RATE } from './rates.ts';
+import { CREATE_USER_RATE, EXPORT_USERS_RATE } from './rates.ts';
 
 export const importUsers = operation({
   method: 'POST',
@@ -35,6 +35,7 @@ export const exportUsers = operation({
   answers: { 200: null },
   streams: [TYPES.ndjson, TYPES.csv],
   failures: [],
+  rate: [EXPORT_USERS_RATE],
   async handle({ call, query: { format = 'ndjson' }, stream }, { userTransfer }) {
     return stream(TYPES[format], await userTransfer.export(call, { format }), `users.${format}`);
   },

@@ -5,6 +5,7 @@ import { LIMITS } from '../../kernel/limits.ts';
 import { likePattern, type Page, type PageQuery, pageWindow } from '../../kernel/page.ts';
 import { assertVersion, type Expected } from '../../kernel/version.ts';
 import type { AccessService } from '../access/access-service.ts';
+import { assertHolds } from '../access/role.ts';
 import type { AuditService } from '../audit/audit-service.ts';
 import type { TenantKeyService } from '../keys/tenant-key-service.ts';
 import { hasSecrets, sealSecrets } from './secret-settings.ts';
@@ -189,15 +190,16 @@ export function createTenantService({ audit, access, tenantKeys }: TenantService
 
     /**
      * Puts a change over the tenant's settings; null takes one back to the default. Secrets come in plain, and are
-     * sealed here.
+     * sealed here. Those of the platform tenant decide who gets the operators' letters: they are for operators.
      *
      * @param expected the versions of which the settings must be one
-     * @throws Failure `tenant_not_found`, `invalid_input`, `precondition_failed`
+     * @throws Failure `tenant_not_found`, `invalid_input`, `precondition_failed`; `privilege_escalation`
      */
     async updateSettings(call: TenantCall, settings: SettingsChange, expected?: Expected): Promise<Tenant> {
       const stored = await sealed(call, settings);
       return change(call, (tenant) => {
         if (tenant.status === 'deleted') return notFound(tenant.id);
+        if (tenant.type === 'platform') assertHolds(call.actor, ['iam.tenants:write']);
         assertVersion(expected, versionOfSettings(tenant));
         const ownSettings = changeSettings(tenant.ownSettings, stored);
         return { action: 'tenant.settings_updated', values: { ownSettings } };

@@ -3,6 +3,7 @@ import { tenantIds } from '../../../src/api/v1/ids.ts';
 import { inTransaction } from '../../../src/kernel/call.ts';
 import { newId } from '../../../src/kernel/ids.ts';
 import { sender } from '../../support/api.ts';
+import { aColleague } from '../../support/colleagues.ts';
 import { PASSWORD, startNode } from '../../support/node.ts';
 import { auditOf } from '../../support/rooms.ts';
 import { type SignedIn, servingV1 } from '../../support/v1.ts';
@@ -110,6 +111,17 @@ describe('the settings of a tenant over v1', () => {
     for (const features of [{ 'a.b': true }, { a: 1 }, { '': true }])
       expect((await boss.as('PATCH', pathOf(owner), { body: { features } })).status).to.equal(400);
     expect(await auditOf(owner.site.call)).to.include('tenant.settings_updated');
+  });
+
+  it('are the operators’ alone where they are the platform’s: their letters go out by them', async () => {
+    const chief = await operator();
+    const helper = await aColleague(v1, chief.site, ['TENANT_ADMIN']);
+    expect((await helper.as('GET', pathOf(helper))).status).to.equal(200);
+    for (const body of [{ smtp: SMTP }, { mfa: { mode: 'off' } }, { locale: 'fr' }]) {
+      const { status, body: answer } = await change(helper, body);
+      expect([status, answer.error]).to.deep.equal([403, 'IDENT_PRIVILEGE_ESCALATION']);
+    }
+    expect((await change(chief, { currency: null })).status).to.equal(200);
   });
 
   it('are another tenant’s as little as one’s that is not there', async () => {

@@ -83,3 +83,16 @@ describe('files of users over v1', function () {
     expect((await auditor.as('GET', EXPORT)).status).to.equal(200);
   });
 });
+
+describe('files of users that are taken too often', function () {
+  this.timeout(60_000);
+  const v1 = servingV1({ RATE_LIMITS: 'true' });
+
+  it('are ten a minute from one tenant, whoever takes them', async () => {
+    const { as, site } = await v1.signIn();
+    const auditor = await aColleague(v1, site, ['AUDITOR']);
+    for (let tries = 0; tries < 10; tries++) expect((await as('GET', EXPORT)).status).to.equal(200);
+    const { status, body } = await auditor.as('GET', EXPORT);
+    expect([status, body.error]).to.deep.equal([429, 'IDENT_RATE_LIMITED']);
+  });
+});
