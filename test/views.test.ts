@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import { parse as parseYaml } from 'yaml';
 import { VIEWS } from '../src/http/pages.ts';
+import { PROBLEM_CODES } from '../src/http/shown.ts';
 
 const pages = readdirSync('views').filter((file) => file.endsWith('.ejs'));
 const parts = readdirSync('views/parts').map((file) => `parts/${file}`);
@@ -54,6 +55,10 @@ for (const file of [...pages, ...parts]) {
 describe('the views', () => {
   it('are those that a page can be made of', () => {
     expect(pages.map((file) => file.replace('.ejs', ''))).to.have.members(VIEWS);
+  });
+
+  it('have a text for every problem, and no other', () => {
+    expect(english.flatMap((key) => /^problem\.(\w+)$/.exec(key)?.[1] ?? [])).to.have.members(PROBLEM_CODES);
   });
 
   it('use every text there is', () => {

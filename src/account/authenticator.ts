@@ -1,5 +1,6 @@
 import type { FactorService, TotpEnrolment } from '../domain/factors/factor-service.ts';
 import type { Page } from '../http/pages.ts';
+import type { ProblemCode } from '../http/shown.ts';
 import { Failure } from '../kernel/failure.ts';
 import type { AccountPage } from './account-page.ts';
 import { changerOf } from './security.ts';
@@ -12,7 +13,7 @@ export type AuthenticatorDeps = {
 
 /** An authenticator application is set up: the secret is made by a button, not by looking, and shown until it is confirmed. */
 export function createAuthenticatorPage({ page, factors }: AuthenticatorDeps): AccountPage {
-  async function draw(visit: Visit, pending: TotpEnrolment | undefined, problem?: string): Promise<void> {
+  async function draw(visit: Visit, pending: TotpEnrolment | undefined, problem?: ProblemCode): Promise<void> {
     const has = await factors.list(visit.call, visit.userId);
     const data = {
       ...formOf(visit, 'security', problem),

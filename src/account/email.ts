@@ -3,6 +3,7 @@ import type { FactorService } from '../domain/factors/factor-service.ts';
 import type { EmailChangeService } from '../domain/recovery/email-change-service.ts';
 import type { VerificationService } from '../domain/recovery/verification-service.ts';
 import type { Page } from '../http/pages.ts';
+import type { ProblemCode } from '../http/shown.ts';
 import { Failure } from '../kernel/failure.ts';
 import { LIMITS } from '../kernel/limits.ts';
 import type { AccountPage } from './account-page.ts';
@@ -18,7 +19,7 @@ export type EmailDeps = {
   readerOf(ctx: Koa.Context): { languages: readonly string[]; base: string };
 };
 
-type Problem = { code: string; status: number };
+type Problem = { code: ProblemCode; status: number };
 
 const inSession = ({ userId, session: { sessionUid } }: Visit) => ({ userId, sessionUid });
 /** What only this sign-in has: codes of letters work here. */

@@ -1,6 +1,7 @@
 import type { PasskeyService } from '../domain/factors/passkey-service.ts';
 import { siteOf } from '../domain/factors/webauthn.ts';
 import type { Page } from '../http/pages.ts';
+import type { ProblemCode } from '../http/shown.ts';
 import { parseStrictJson } from '../http/strict-json.ts';
 import { Failure } from '../kernel/failure.ts';
 import type { AccountPage, Fields } from './account-page.ts';
@@ -11,7 +12,7 @@ export type PasskeyDeps = { page: Page; passkeys: Pick<PasskeyService, 'registra
 
 /** A passkey is added: the one page of the account that needs its script. To look makes nothing. */
 export function createPasskeyPage({ page, passkeys }: PasskeyDeps): AccountPage {
-  async function draw(visit: Visit, name: string, problem?: { code: string; status: number }): Promise<void> {
+  async function draw(visit: Visit, name: string, problem?: { code: ProblemCode; status: number }): Promise<void> {
     const options = await passkeys.registrationOptions(visit.call, changerOf(visit), siteOf(visit.issuer.url));
     const data = { ...formOf(visit, 'security', problem?.code), passkey: { options }, name };
     page(visit.ctx, 'account-passkey', data, problem?.status);
@@ -39,10 +40,10 @@ export function createPasskeyPage({ page, passkeys }: PasskeyDeps): AccountPage 
   };
 }
 
-const INVALID = { code: 'passkey_invalid', status: 422 };
+const INVALID = { code: 'passkey_invalid', status: 422 } as const;
 
 /** Refusals that the page shows. */
-const PROBLEMS: Partial<Record<Failure['code'], { code: string; status: number }>> = {
+const PROBLEMS: Partial<Record<Failure['code'], { code: ProblemCode; status: number }>> = {
   passkey_invalid: INVALID,
   invalid_input: INVALID,
   challenge_ended: { code: 'challenge_ended', status: 401 },

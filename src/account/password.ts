@@ -3,13 +3,14 @@ import type { TenantSettings } from '../domain/tenants/settings.ts';
 import type { PasswordRule } from '../http/account-pages.ts';
 import { readDeviceCookie } from '../http/device-cookie.ts';
 import type { Page } from '../http/pages.ts';
+import type { ProblemCode } from '../http/shown.ts';
 import { Failure } from '../kernel/failure.ts';
 import type { AccountPage } from './account-page.ts';
 import { done, formOf, type Visit } from './visit.ts';
 
 export type PasswordDeps = { page: Page; passwords: Pick<PasswordService, 'change' | 'has'> };
 
-type Refusal = { problem: string; status: number; reasons?: readonly string[] };
+type Refusal = { problem: ProblemCode; status: number; reasons?: readonly string[] };
 
 /** A new password in the place of the old one, which is asked for. */
 export function createPasswordPage({ page, passwords }: PasswordDeps): AccountPage {
@@ -46,7 +47,7 @@ export function createPasswordPage({ page, passwords }: PasswordDeps): AccountPa
   };
 }
 
-const STATUSES: Partial<Record<Failure['code'], { problem: string; status: number }>> = {
+const STATUSES: Partial<Record<Failure['code'], { problem: ProblemCode; status: number }>> = {
   invalid_credentials: { problem: 'current_password_wrong', status: 401 },
   invalid_input: { problem: 'password_policy', status: 422 },
   password_policy: { problem: 'password_policy', status: 422 },

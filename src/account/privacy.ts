@@ -6,6 +6,7 @@ import type { ErasureService } from '../domain/privacy/erasure-service.ts';
 import type { PersonalData, PersonalDataService } from '../domain/privacy/personal-data.ts';
 import { readDeviceCookie } from '../http/device-cookie.ts';
 import type { Page } from '../http/pages.ts';
+import type { ProblemCode } from '../http/shown.ts';
 import type { TenantCall } from '../kernel/call.ts';
 import { Failure } from '../kernel/failure.ts';
 import { LIMITS } from '../kernel/limits.ts';
@@ -90,7 +91,7 @@ async function handOut({ ctx, call, userId }: Visit, { personalData, writePerson
 }
 
 function erasePage({ page, erasure, passwords, factors }: PrivacyDeps): AccountPage {
-  async function draw(visit: Visit, problem?: string, status?: number): Promise<void> {
+  async function draw(visit: Visit, problem?: ProblemCode, status?: number): Promise<void> {
     const { call, userId, issuer, user } = visit;
     page(
       visit.ctx,
@@ -130,7 +131,7 @@ function erasePage({ page, erasure, passwords, factors }: PrivacyDeps): AccountP
   };
 }
 
-const PROBLEMS: Partial<Record<Failure['code'], [problem: string, status: number]>> = {
+const PROBLEMS: Partial<Record<Failure['code'], [problem: ProblemCode, status: number]>> = {
   invalid_credentials: ['current_password_wrong', 401],
   invalid_input: ['current_password_wrong', 401],
   rate_limited: ['rate_limited', 429],

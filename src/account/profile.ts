@@ -1,6 +1,7 @@
 import { ownProfile, type Profile, type User } from '../domain/users/user.ts';
 import type { UserService } from '../domain/users/user-service.ts';
 import type { Page } from '../http/pages.ts';
+import type { ProblemCode } from '../http/shown.ts';
 import { Failure } from '../kernel/failure.ts';
 import type { AccountPage, Fields } from './account-page.ts';
 import { timezonesWith } from './timezones.ts';
@@ -25,7 +26,7 @@ const FIELDS = {
 
 /** Who a person is here, in their own words. */
 export function createProfilePage({ page, users, languages }: ProfileDeps): AccountPage {
-  function draw(visit: Visit, said: Profile, refusal?: { field: string | undefined; problem: string }): void {
+  function draw(visit: Visit, said: Profile, refusal?: { field: string | undefined; problem: ProblemCode }): void {
     const { ctx, user, issuer } = visit;
     const shown = { ...user, ...withoutUndefined(said) };
     const { ownUsername } = issuer.tenant.settings.profile;
@@ -83,7 +84,7 @@ function profileOf(form: Fields): Profile {
 const withoutUndefined = (profile: Profile) =>
   Object.fromEntries(Object.entries(profile).filter(([, value]) => value !== undefined)) as Profile;
 
-function refusalOf(error: unknown): { field: string | undefined; problem: string } | undefined {
+function refusalOf(error: unknown): { field: string | undefined; problem: ProblemCode } | undefined {
   if (!(error instanceof Failure)) return undefined;
   if (error.code === 'username_taken') return { field: 'username', problem: 'username_taken' };
   if (error.code !== 'invalid_input') return undefined;

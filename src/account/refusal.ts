@@ -9,6 +9,7 @@ export async function answerRefusal(ctx: Koa.Context, error: unknown, tools: Vis
   if (!(error instanceof Failure)) throw error;
   const visit = ctx.state['visit'] as Visit | undefined;
   if (error.code === 'reauthentication_required' && visit) return proveOrTurnBack(visit, error, tools);
+  if (error.code === 'factor_limit' && visit) return done(visit, '/security', 'factor_limit');
   // Suspended between the check of the session and this moment.
   if (error.code === 'user_not_found' || error.code === 'user_deactivated') return askToSignIn(ctx, '/account');
   if (error.code === 'sign_in_expired')

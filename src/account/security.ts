@@ -2,13 +2,13 @@ import type { Changer } from '../domain/factors/admission.ts';
 import { allowsFactor, type Factor } from '../domain/factors/factor.ts';
 import type { FactorService } from '../domain/factors/factor-service.ts';
 import type { PasskeyService } from '../domain/factors/passkey-service.ts';
-
 import type { RememberedDeviceService } from '../domain/factors/remembered-device-service.ts';
 import { isChannel } from '../domain/factors/sent-code.ts';
 import { masked, type SentFactorService } from '../domain/factors/sent-factor-service.ts';
 import { siteOf } from '../domain/factors/webauthn.ts';
 import { readDeviceCookie } from '../http/device-cookie.ts';
 import type { Page, PasskeySignal } from '../http/pages.ts';
+import type { ProblemCode } from '../http/shown.ts';
 import { Failure } from '../kernel/failure.ts';
 import { type FactorId, isUuid } from '../kernel/ids.ts';
 import type { AccountPage } from './account-page.ts';
@@ -27,7 +27,10 @@ export type SecurityDeps = {
 export const changerOf = ({ userId, session: { sessionUid } }: Visit): Changer => ({ userId, sessionUid });
 
 /** Why a factor cannot go. */
-const STAYING: readonly Failure['code'][] = ['factor_mandatory', 'passkey_last'];
+const STAYING: Partial<Record<Failure['code'], ProblemCode>> = {
+  factor_mandatory: 'factor_mandatory',
+  passkey_last: 'passkey_last',
+};
 
 /** What protects the account besides the password, and the end of a factor. */
 export function createSecurityPages({
@@ -37,7 +40,7 @@ export function createSecurityPages({
   sentFactors,
   rememberedDevices,
 }: SecurityDeps): AccountPage[] {
-  async function askToRemove(visit: Visit, problem?: string): Promise<void> {
+  async function askToRemove(visit: Visit, problem?: ProblemCode): Promise<void> {
     const { ctx, call, userId, params, issuer } = visit;
     const found = (await factors.list(call, userId)).find(({ id }) => id === params['id']);
     if (!found) throw new Failure('factor_not_found');
@@ -106,8 +109,9 @@ export function createSecurityPages({
         try {
           await factors.remove(visit.call, changerOf(visit), id as FactorId);
         } catch (error) {
-          if (!(error instanceof Failure) || !STAYING.includes(error.code)) throw error;
-          return askToRemove(visit, error.code);
+          const problem = error instanceof Failure ? STAYING[error.code] : undefined;
+          if (!problem) throw error;
+          return askToRemove(visit, problem);
         }
         done(visit, '/security', 'factor_removed');
       },

@@ -2,6 +2,7 @@ import type { FactorService } from '../domain/factors/factor-service.ts';
 import { CHANNELS, type Channel } from '../domain/factors/sent-code.ts';
 import type { SentFactorService } from '../domain/factors/sent-factor-service.ts';
 import type { Page } from '../http/pages.ts';
+import type { ProblemCode } from '../http/shown.ts';
 import { Failure } from '../kernel/failure.ts';
 import { LIMITS } from '../kernel/limits.ts';
 import type { AccountPage, Fields } from './account-page.ts';
@@ -16,7 +17,7 @@ export type SentCodesDeps = Pick<EmailDeps, 'readerOf'> & {
 };
 
 /** What a try came to: a number that was typed, and why it was refused. */
-type Tried = { number?: string; problem: string; status: number };
+type Tried = { number?: string; problem: ProblemCode; status: number };
 
 /** Codes by e-mail and by text message are set up. A code goes out by a button, not by looking. */
 export const createSentCodePages = (deps: SentCodesDeps): AccountPage[] =>

@@ -7,6 +7,7 @@ import type { UserService } from '../domain/users/user-service.ts';
 import { ACCOUNT_NOTES, type AccountFrame, type AccountNote, type AccountSection } from '../http/account-pages.ts';
 import { csrfToken } from '../http/csrf.ts';
 import type { Page } from '../http/pages.ts';
+import type { ProblemCode } from '../http/shown.ts';
 import type { Actor, TenantCall } from '../kernel/call.ts';
 import type { UserId } from '../kernel/ids.ts';
 import { LIMITS } from '../kernel/limits.ts';
@@ -114,7 +115,7 @@ function noteOf({ note }: PageSession): AccountFrame['note'] {
 }
 
 /** A frame around a form, which goes back to the page's own address. */
-export function formOf(visit: Visit, section: AccountSection, problem?: string) {
+export function formOf(visit: Visit, section: AccountSection, problem?: ProblemCode) {
   const { ctx, csrf, issuer } = visit;
   const shown = { problem: problem === undefined ? undefined : { code: problem } };
   return { ...frameOf(visit, section), ...shown, action: `${issuer.mount}${ctx.path}`, csrf };

@@ -37,6 +37,7 @@ export const ACCOUNT_NOTES = {
   enrolment_expired: false,
   gone: false,
   turned_back: false,
+  factor_limit: false,
   no_proof: false,
 } as const;
 export type AccountNote = keyof typeof ACCOUNT_NOTES;

@@ -77,8 +77,7 @@ export function createRenderer(deps: { viewsFolder?: string; texts: Texts; asset
         },
         t: language.t,
         text: (key: string) => (language.has(key) ? language.t(key) : undefined),
-        problemText: (problem: Problem) =>
-          language.t(language.has(`problem.${problem.code}`) ? `problem.${problem.code}` : 'problem.internal'),
+        problemText: ({ code }: Problem) => language.t(`problem.${code}`),
         days: language.days,
         date: language.date,
         when: language.when,

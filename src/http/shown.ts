@@ -15,11 +15,50 @@ export type ShownAccount = {
   identifier: string;
 };
 
+/** What a page may say of the last try. Each has a text in every language (`problem.*`), and no other text is there. */
+export const PROBLEM_CODES = [
+  'invalid_credentials',
+  'rate_limited',
+  'busy',
+  'password_policy',
+  'password_breached',
+  'passwords_differ',
+  'factor_wrong',
+  'identifier_invalid',
+  'code_wrong',
+  'link_not_opened',
+  'wrong_password',
+  'email_invalid',
+  'name_invalid',
+  'email_taken',
+  'captcha_failed',
+  'sent_code_wrong',
+  'sent_just_now',
+  'challenge_ended',
+  'passkey_refused',
+  'passkey_elsewhere',
+  'passkey_invalid',
+  'passkey_taken',
+  'passkey_last',
+  'sign_in_expired',
+  'current_password_wrong',
+  'phone_invalid',
+  'phone_not_allowed',
+  'username_invalid',
+  'username_taken',
+  'profile_invalid',
+  'factor_name_invalid',
+  'factor_mandatory',
+  'last_admin',
+  'missing_input',
+  'user_code_unknown',
+  'user_code_expired',
+  'user_code_used',
+] as const;
+export type ProblemCode = (typeof PROBLEM_CODES)[number];
+
 /** What went wrong with the last try. */
-export type Problem = {
-  /** A failure's code, or any `problem.*` of the texts; one without a text is shown as `internal`. */
-  code: string;
-};
+export type Problem = { code: ProblemCode };
 
 /** What a browser is told of its passkeys (WebAuthn Level 3 §5.1.10); binary values in base64url. */
 export type PasskeySignal =

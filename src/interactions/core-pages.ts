@@ -1,5 +1,6 @@
 import { errors } from 'oidc-provider';
 import type { ShownAccount, ShownClient } from '../http/pages.ts';
+import type { ProblemCode } from '../http/shown.ts';
 import type { Origin } from '../kernel/call.ts';
 import type { CorePages } from '../oidc/features.ts';
 import { ACCOUNT_PAGES, isHousePages } from '../oidc/house-clients.ts';
@@ -81,7 +82,7 @@ export function createCorePages(page: Page): CorePages {
   };
 }
 
-function deviceProblem(error: Error | undefined): string {
+function deviceProblem(error: Error | undefined): ProblemCode {
   const name = error?.constructor.name;
   if (name === 'NoCodeError') return 'missing_input';
   if (name === 'AlreadyUsedError') return 'user_code_used';

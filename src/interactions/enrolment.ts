@@ -2,6 +2,7 @@ import type Koa from 'koa';
 import { allowsFactor } from '../domain/factors/factor.ts';
 import type { Outcome } from '../domain/sign-in/progress.ts';
 import type { ShownAccount } from '../http/pages.ts';
+import type { ProblemCode } from '../http/shown.ts';
 import { Failure } from '../kernel/failure.ts';
 import { showBackupCodes } from './backup-codes.ts';
 import { aboutAccount, browserOf, type InteractionStep } from './interaction.ts';
@@ -21,7 +22,7 @@ export async function showEnrolment(
   step: InteractionStep,
   { ticket, userId }: Pick<Waiting, 'ticket' | 'userId'>,
   tools: Tools,
-  problem?: { code: string; status: number },
+  problem?: { code: ProblemCode; status: number },
 ): Promise<void> {
   const { page, signIn, callOf } = tools;
   const account = await aboutAccount(step, userId);
@@ -84,7 +85,7 @@ async function enrolled(
 }
 
 /** Refusals that the page shows. */
-const PROBLEMS: Partial<Record<Failure['code'], { code: string; status: number }>> = {
+const PROBLEMS: Partial<Record<Failure['code'], { code: ProblemCode; status: number }>> = {
   factor_wrong: { code: 'factor_wrong', status: 401 },
   passkey_invalid: { code: 'passkey_invalid', status: 422 },
   passkey_taken: { code: 'passkey_taken', status: 409 },

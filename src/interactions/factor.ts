@@ -3,6 +3,7 @@ import type { Answer } from '../domain/factors/challenge-service.ts';
 import type { FactorKind } from '../domain/factors/factor.ts';
 import { type Channel, isChannel } from '../domain/factors/sent-code.ts';
 import type { Outcome } from '../domain/sign-in/progress.ts';
+import type { ProblemCode } from '../http/shown.ts';
 import { Failure } from '../kernel/failure.ts';
 import { LIMITS } from '../kernel/limits.ts';
 import { aboutAccount, browserOf, type InteractionStep } from './interaction.ts';
@@ -12,7 +13,7 @@ import type { Pending } from './pending.ts';
 
 type Waiting = Extract<Pending, { kind: 'factor' }>;
 type Tools = Pick<LoginTools, 'page' | 'challenges' | 'callOf'>;
-type Tried = { chosen?: string | undefined; problem?: string; status?: number };
+type Tried = { chosen?: string | undefined; problem?: ProblemCode; status?: number };
 
 /** A passkey first: it is the strongest, and the least work. */
 const ORDER: readonly FactorKind[] = ['webauthn', 'totp', 'email', 'sms', 'backup_code'];
@@ -124,7 +125,7 @@ function answerOf(
   return { ...asked, factor, assertion: credentialOf(form), site: siteOfStep(step) };
 }
 
-function refusalOf(factor: FactorKind): string {
+function refusalOf(factor: FactorKind): ProblemCode {
   if (factor === 'webauthn') return 'passkey_refused';
   return isChannel(factor) ? 'sent_code_wrong' : 'factor_wrong';
 }

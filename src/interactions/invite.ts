@@ -3,6 +3,7 @@ import type { InviteService } from '../domain/invites/invite-service.ts';
 import type { SignIn } from '../domain/sign-in/sign-in-service.ts';
 import { readDeviceCookie } from '../http/device-cookie.ts';
 import type { ErrandPages } from '../http/errand-pages.ts';
+import type { ProblemCode } from '../http/shown.ts';
 import { Failure } from '../kernel/failure.ts';
 import { LIMITS } from '../kernel/limits.ts';
 import { ACCOUNT_PAGES } from '../oidc/house-clients.ts';
@@ -44,7 +45,7 @@ async function showInvite(
   { issuer, csrf }: Errand,
   token: unknown,
   { page, invites, callOf }: InviteTools,
-  { form = {}, problem, status }: { form?: Form; problem?: string; status?: number } = {},
+  { form = {}, problem, status }: { form?: Form; problem?: ProblemCode; status?: number } = {},
 ): Promise<void> {
   const found = typeof token === 'string' ? await invites.find(callOf(ctx), token) : undefined;
   if (!found) return page(ctx, 'dead-link', { matter: 'invite' }, 400);
@@ -63,7 +64,8 @@ async function showInvite(
 
 async function accept(ctx: Koa.Context, errand: Errand, form: Form, tools: InviteTools): Promise<void> {
   const { token = '', password = '', password_confirmation: confirmation } = form;
-  const again = (problem: string, status: number) => showInvite(ctx, errand, token, tools, { form, problem, status });
+  const again = (problem: ProblemCode, status: number) =>
+    showInvite(ctx, errand, token, tools, { form, problem, status });
   const call = tools.callOf(ctx);
   const hasAccount = (await tools.invites.find(call, token))?.hasAccount === true;
   const { firstName, lastName } = typedOf(form);
@@ -89,7 +91,7 @@ async function accept(ctx: Koa.Context, errand: Errand, form: Form, tools: Invit
 }
 
 /** Refusals as the form shows them; any other goes on to the error page. */
-const PROBLEMS: Partial<Record<Failure['code'], [problem: string, status: number]>> = {
+const PROBLEMS: Partial<Record<Failure['code'], [problem: ProblemCode, status: number]>> = {
   invalid_input: ['password_policy', 422],
   password_policy: ['password_policy', 422],
   password_breached: ['password_breached', 422],

@@ -5,6 +5,7 @@ import type { SessionService } from '../domain/sessions/session-service.ts';
 import type { Outcome } from '../domain/sign-in/progress.ts';
 import type { SignIn } from '../domain/sign-in/sign-in-service.ts';
 import type { PasskeySignal } from '../http/pages.ts';
+import type { ProblemCode } from '../http/shown.ts';
 import type { TenantCall } from '../kernel/call.ts';
 import { Failure } from '../kernel/failure.ts';
 import { LIMITS } from '../kernel/limits.ts';
@@ -28,7 +29,7 @@ export async function showLogin(
   ctx: Koa.Context,
   step: InteractionStep,
   { page, signIn, callOf }: Pick<LoginTools, 'page' | 'signIn' | 'callOf'>,
-  tried: { identifier?: string; problem?: string; status?: number; signals?: readonly PasskeySignal[] } = {},
+  tried: { identifier?: string; problem?: ProblemCode; status?: number; signals?: readonly PasskeySignal[] } = {},
 ): Promise<void> {
   const { details, csrf, action, issuer } = step;
   const passkey = hasPasskeys(step)
@@ -68,19 +69,18 @@ export async function postLogin(
     return await tools.signIn.withPassword(tools.callOf(ctx), { identifier, password, ...browser });
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
-    const status = STATUSES[error.code];
-    if (status === undefined) throw error;
+    const [problem, status] = PROBLEMS[error.code] ?? [];
+    if (problem === undefined || status === undefined) throw error;
     if (status === 503) ctx.set('retry-after', '1');
-    const problem = error.code === 'invalid_input' ? 'invalid_credentials' : error.code;
     await showLogin(ctx, step, tools, { problem, identifier: identifier.slice(0, LIMITS.emailChars), status });
     return undefined;
   }
 }
 
 /** Refusals that the page shows; any other goes on to the error page. */
-const STATUSES: Partial<Record<Failure['code'], number>> = {
-  invalid_credentials: 401,
-  invalid_input: 401,
-  rate_limited: 429,
-  busy: 503,
+const PROBLEMS: Partial<Record<Failure['code'], [problem: ProblemCode, status: number]>> = {
+  invalid_credentials: ['invalid_credentials', 401],
+  invalid_input: ['invalid_credentials', 401],
+  rate_limited: ['rate_limited', 429],
+  busy: ['busy', 503],
 };

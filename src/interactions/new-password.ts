@@ -1,5 +1,6 @@
 import type Koa from 'koa';
 import type { Outcome } from '../domain/sign-in/progress.ts';
+import type { ProblemCode } from '../http/shown.ts';
 import { Failure } from '../kernel/failure.ts';
 import { aboutAccount, browserOf, type InteractionStep } from './interaction.ts';
 import type { LoginTools } from './login.ts';
@@ -13,7 +14,7 @@ export async function showNewPassword(
   step: InteractionStep,
   { userId }: Pick<Waiting, 'userId'>,
   { page }: Pick<LoginTools, 'page'>,
-  problem?: string,
+  problem?: ProblemCode,
 ): Promise<void> {
   const { action, csrf, issuer } = step;
   const account = await aboutAccount(step, userId);
@@ -33,7 +34,7 @@ export async function postNewPassword(
   tools: LoginTools,
 ): Promise<Outcome | undefined> {
   const { password = '', password_confirmation: confirmation } = form;
-  const again = async (problem: string): Promise<undefined> => {
+  const again = async (problem: ProblemCode): Promise<undefined> => {
     await showNewPassword(ctx, step, pending, tools, problem);
   };
   if (password !== confirmation) return again('passwords_differ');
@@ -50,7 +51,7 @@ export async function postNewPassword(
 }
 
 /** Refusals of a new password as the page names them. */
-const PROBLEMS: Partial<Record<Failure['code'], string>> = {
+const PROBLEMS: Partial<Record<Failure['code'], ProblemCode>> = {
   password_policy: 'password_policy',
   password_breached: 'password_breached',
   invalid_input: 'password_policy',

@@ -1,6 +1,7 @@
 import type Koa from 'koa';
 import type { Outcome } from '../domain/sign-in/progress.ts';
 import type { PasskeySignal } from '../http/pages.ts';
+import type { ProblemCode } from '../http/shown.ts';
 import { Failure } from '../kernel/failure.ts';
 import { browserOf, type InteractionStep } from './interaction.ts';
 import { type LoginTools, showLogin } from './login.ts';
@@ -18,9 +19,9 @@ export async function postPasskey(
     const given = { site, assertion: credentialOf(form), ...(await browserOf(ctx, step, tools)) };
     return await tools.signIn.withPasskey(tools.callOf(ctx), given);
   } catch (error) {
-    const status = error instanceof Failure ? STATUSES[error.code] : undefined;
-    if (!(error instanceof Failure) || status === undefined) throw error;
-    const problem = error.code === 'invalid_input' ? 'passkey_refused' : error.code;
+    if (!(error instanceof Failure)) throw error;
+    const [problem, status] = PROBLEMS[error.code] ?? [];
+    if (problem === undefined || status === undefined) throw error;
     const signals = await signalsAfter(ctx, step, form, error, tools);
     await showLogin(ctx, step, tools, { problem, status, signals });
     return undefined;
@@ -42,9 +43,9 @@ async function signalsAfter(
 }
 
 /** Refusals that the login page shows; any other goes on to the error page. */
-const STATUSES: Partial<Record<Failure['code'], number>> = {
-  passkey_refused: 401,
-  invalid_input: 401,
-  challenge_ended: 401,
-  rate_limited: 429,
+const PROBLEMS: Partial<Record<Failure['code'], [problem: ProblemCode, status: number]>> = {
+  passkey_refused: ['passkey_refused', 401],
+  invalid_input: ['passkey_refused', 401],
+  challenge_ended: ['challenge_ended', 401],
+  rate_limited: ['rate_limited', 429],
 };

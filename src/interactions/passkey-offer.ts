@@ -2,6 +2,7 @@ import type Koa from 'koa';
 import type { Changer } from '../domain/factors/admission.ts';
 import type { PublicKeyCredentialCreationOptionsJSON } from '../domain/factors/webauthn.ts';
 import type { Outcome } from '../domain/sign-in/progress.ts';
+import type { ProblemCode } from '../http/shown.ts';
 import { Failure } from '../kernel/failure.ts';
 import { doneWith, outcomeOf, showBackupCodes } from './backup-codes.ts';
 import { aboutAccount, type InteractionStep } from './interaction.ts';
@@ -57,7 +58,7 @@ export async function showPasskeyOffer(
   step: InteractionStep,
   pending: Waiting,
   tools: LoginTools,
-  problem?: { code: string; status: number },
+  problem?: { code: ProblemCode; status: number },
 ): Promise<void> {
   const outcome = outcomeOf(step, pending);
   const options = await optionsFor(ctx, step, outcome, tools);
@@ -113,7 +114,7 @@ async function show(
   { vouched }: SignedIn,
   options: object,
   { page }: Pick<LoginTools, 'page'>,
-  problem?: { code: string; status: number },
+  problem?: { code: ProblemCode; status: number },
 ): Promise<void> {
   const { action, csrf } = step;
   const account = await aboutAccount(step, vouched.userId);

@@ -2,6 +2,7 @@ import type Koa from 'koa';
 import { CODE_DIGITS } from '../domain/recovery/email-token.ts';
 import type { RecoveryService } from '../domain/recovery/recovery-service.ts';
 import { readDeviceCookie, setDeviceCookie } from '../http/device-cookie.ts';
+import type { ProblemCode } from '../http/shown.ts';
 import { Failure } from '../kernel/failure.ts';
 import type { UserId } from '../kernel/ids.ts';
 import { LIMITS } from '../kernel/limits.ts';
@@ -42,7 +43,7 @@ async function showAsk(
   ctx: Koa.Context,
   errand: Errand,
   { page }: RecoveryTools,
-  tried: { identifier?: string; problem?: string; status?: number } = {},
+  tried: { identifier?: string; problem?: ProblemCode; status?: number } = {},
 ): Promise<void> {
   const { issuer, csrf } = errand;
   const problem = tried.problem === undefined ? undefined : { code: tried.problem };
@@ -53,7 +54,7 @@ async function showAsk(
 
 async function ask(ctx: Koa.Context, errand: Errand, form: Form, tools: RecoveryTools): Promise<void> {
   const identifier = (form['identifier'] ?? '').trim();
-  const again = (problem: string, status: number) =>
+  const again = (problem: ProblemCode, status: number) =>
     showAsk(ctx, errand, tools, { identifier: identifier.slice(0, LIMITS.emailChars), problem, status });
   if (identifier === '') return again('missing_input', 422);
   try {
@@ -74,7 +75,7 @@ async function showSent(
   errand: Errand,
   identifier: string,
   { page }: RecoveryTools,
-  { again, problem, status }: { again?: boolean; problem?: string; status?: number } = {},
+  { again, problem, status }: { again?: boolean; problem?: ProblemCode; status?: number } = {},
 ): Promise<void> {
   const data = {
     action: `${errand.issuer.mount}/recovery/code`,
@@ -99,7 +100,8 @@ async function checkCode(ctx: Koa.Context, errand: Errand, form: Form, tools: Re
     await showNewPassword(ctx, errand, { proof: { name: 'code', value: code }, userId }, tools);
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
-    const again = (problem: string, status: number) => showSent(ctx, errand, identifier, tools, { problem, status });
+    const again = (problem: ProblemCode, status: number) =>
+      showSent(ctx, errand, identifier, tools, { problem, status });
     if (error.code === 'token_invalid') return again('code_wrong', 401);
     if (error.code !== 'rate_limited') throw error;
     ctx.set('retry-after', String(error.details['retryAfter']));
@@ -125,7 +127,7 @@ async function showNewPassword(
   { issuer, csrf }: Errand,
   { proof, userId }: { proof: Proof; userId: UserId },
   { page }: RecoveryTools,
-  problem?: string,
+  problem?: ProblemCode,
 ): Promise<void> {
   const account = await accountShown(issuer.tenant.id, userId);
   if (!account) throw new Failure('token_invalid');
@@ -141,7 +143,7 @@ async function setPassword(ctx: Koa.Context, errand: Errand, form: Form, tools: 
   const proof: Proof = token === undefined ? { name: 'code', value: code } : { name: 'token', value: token };
   const owner = await ownerOf(ctx, errand, proof, tools);
   if (!owner) return showDeadLink(ctx, errand, tools);
-  const again = (problem: string) => showNewPassword(ctx, errand, { proof, userId: owner.userId }, tools, problem);
+  const again = (problem: ProblemCode) => showNewPassword(ctx, errand, { proof, userId: owner.userId }, tools, problem);
   if (password !== confirmation) return again('passwords_differ');
   try {
     const { mount, url } = errand.issuer;
@@ -175,7 +177,7 @@ async function ownerOf(
 }
 
 /** Refusals of a new password as the page names them. */
-const PROBLEMS: Partial<Record<Failure['code'], string>> = {
+const PROBLEMS: Partial<Record<Failure['code'], ProblemCode>> = {
   password_policy: 'password_policy',
   password_breached: 'password_breached',
   invalid_input: 'password_policy',

@@ -5,6 +5,7 @@ import type { Enrolment, Made } from '../domain/registration/enrolment.ts';
 import type { RegistrationService } from '../domain/registration/registration-service.ts';
 import type { SignIn } from '../domain/sign-in/sign-in-service.ts';
 import type { ErrandPages } from '../http/errand-pages.ts';
+import type { ProblemCode } from '../http/shown.ts';
 import { Failure } from '../kernel/failure.ts';
 import { LIMITS } from '../kernel/limits.ts';
 import { putIntoSignIn } from './arrival.ts';
@@ -51,7 +52,7 @@ async function showForm(
   ctx: Koa.Context,
   errand: Errand,
   { page, captcha, callOf }: RegisterTools,
-  { form = {}, problem, status }: { form?: Form; problem?: string; status?: number } = {},
+  { form = {}, problem, status }: { form?: Form; problem?: ProblemCode; status?: number } = {},
 ): Promise<void> {
   const { issuer, csrf } = errand;
   const { registration: rules, password } = issuer.tenant.settings;
@@ -73,7 +74,7 @@ async function showForm(
 
 async function register(ctx: Koa.Context, errand: Errand, form: Form, tools: RegisterTools): Promise<void> {
   const { password = '', password_confirmation: confirmation } = form;
-  const again = (problem: string, status: number) => showForm(ctx, errand, tools, { form, problem, status });
+  const again = (problem: ProblemCode, status: number) => showForm(ctx, errand, tools, { form, problem, status });
   if (password !== confirmation) return again('passwords_differ', 422);
   const { email, firstName, lastName } = typedOf(form);
   const draft = { email, password, firstName, lastName, locale: tools.readerOf(ctx).languages[0] };
@@ -93,25 +94,24 @@ async function register(ctx: Koa.Context, errand: Errand, form: Form, tools: Reg
 }
 
 /** Refusals as the form shows them; any other goes on to the error page. */
-function problemOf({ code, details }: Failure): [problem?: string, status?: number] {
+function problemOf({ code, details }: Failure): [problem?: ProblemCode, status?: number] {
   if (code === 'invalid_input') return [FIELDS[String(details['field'])] ?? 'missing_input', 422];
-  const status = STATUSES[code];
-  return status === undefined ? [] : [code, status];
+  return PROBLEMS[code] ?? [];
 }
 
-const FIELDS: Readonly<Record<string, string>> = {
+const FIELDS: Readonly<Record<string, ProblemCode>> = {
   email: 'email_invalid',
   firstName: 'name_invalid',
   lastName: 'name_invalid',
   password: 'password_policy',
 };
 
-const STATUSES: Partial<Record<Failure['code'], number>> = {
-  password_policy: 422,
-  password_breached: 422,
-  captcha_failed: 422,
-  email_taken: 409,
-  rate_limited: 429,
+const PROBLEMS: Partial<Record<Failure['code'], [problem: ProblemCode, status: number]>> = {
+  password_policy: ['password_policy', 422],
+  password_breached: ['password_breached', 422],
+  captcha_failed: ['captcha_failed', 422],
+  email_taken: ['email_taken', 409],
+  rate_limited: ['rate_limited', 429],
 };
 
 async function showSent(
@@ -119,7 +119,7 @@ async function showSent(
   errand: Errand,
   email: string,
   { page }: RegisterTools,
-  { again, problem, status }: { again?: boolean; problem?: string; status?: number } = {},
+  { again, problem, status }: { again?: boolean; problem?: ProblemCode; status?: number } = {},
 ): Promise<void> {
   const data = {
     action: `${errand.issuer.mount}/register/code`,
@@ -141,7 +141,7 @@ async function answerLetter(ctx: Koa.Context, errand: Errand, form: Form, tools:
   const { action, code = '' } = form;
   const { email } = typedOf(form);
   const { holder } = errand;
-  const again = (more: { again?: boolean; problem?: string; status?: number }) =>
+  const again = (more: { again?: boolean; problem?: ProblemCode; status?: number }) =>
     showSent(ctx, errand, email, tools, more);
   // Whoever has opened the link elsewhere has an account now, and signs in; whoever has not is told so there.
   if (action === 'opened')
@@ -167,7 +167,7 @@ async function showLink(
   ctx: Koa.Context,
   errand: Errand,
   { page, enrolment, callOf }: RegisterTools,
-  { form, problem, status }: { form?: Form; problem?: string; status?: number } = {},
+  { form, problem, status }: { form?: Form; problem?: ProblemCode; status?: number } = {},
 ): Promise<void> {
   const { issuer, csrf, holder } = errand;
   const token = form ? (form['token'] ?? '') : ctx.query['token'];

@@ -160,9 +160,11 @@ async function postLater(
 
 /** What was proven so far counts no more: the password comes first again, or the next question of a step-up. */
 async function beginAnew(ctx: Koa.Context, step: InteractionStep, error: unknown, tools: LoginTools): Promise<void> {
-  if (!(error instanceof Failure) || !['challenge_ended', 'sign_in_expired'].includes(error.code)) throw error;
-  if (step.details.prompt.name === 'mfa' && error.code === 'challenge_ended') return showStepUp(ctx, step, tools);
-  await showLogin(ctx, step, tools, { problem: error.code, status: 401 });
+  if (!(error instanceof Failure)) throw error;
+  const { code } = error;
+  if (code !== 'challenge_ended' && code !== 'sign_in_expired') throw error;
+  if (step.details.prompt.name === 'mfa' && code === 'challenge_ended') return showStepUp(ctx, step, tools);
+  await showLogin(ctx, step, tools, { problem: code, status: 401 });
 }
 
 /** Somebody opened the issuer's address itself. */

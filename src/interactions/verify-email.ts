@@ -1,6 +1,7 @@
 import type Koa from 'koa';
 import { CODE_DIGITS } from '../domain/recovery/email-token.ts';
 import type { Outcome } from '../domain/sign-in/progress.ts';
+import type { ProblemCode } from '../http/shown.ts';
 import { Failure } from '../kernel/failure.ts';
 import { rememberInteraction } from './errand.ts';
 import { aboutAccount, browserOf, type InteractionStep } from './interaction.ts';
@@ -15,7 +16,7 @@ export async function showVerifyEmail(
   step: InteractionStep,
   { userId }: Pick<Waiting, 'userId'>,
   { page }: Pick<LoginTools, 'page'>,
-  { again, problem, status }: { again?: boolean; problem?: string; status?: number } = {},
+  { again, problem, status }: { again?: boolean; problem?: ProblemCode; status?: number } = {},
 ): Promise<void> {
   const { action, csrf, issuer, details } = step;
   const account = await aboutAccount(step, userId);
@@ -47,7 +48,7 @@ export async function postVerifyEmail(
   const { signIn, callOf } = tools;
   const { action, code = '' } = form;
   const given = { ticket: pending.ticket, ...(await browserOf(ctx, step, tools)) };
-  const again = async (more: { again?: boolean; problem?: string; status?: number }): Promise<undefined> => {
+  const again = async (more: { again?: boolean; problem?: ProblemCode; status?: number }): Promise<undefined> => {
     await showVerifyEmail(ctx, step, pending, tools, more);
   };
   try {

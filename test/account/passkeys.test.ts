@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import type { Browser } from 'playwright-core';
 import { inTransaction } from '../../src/kernel/call.ts';
+import { LIMITS } from '../../src/kernel/limits.ts';
 import { ageLogins, alertOf, headingOf, linkOf, noteOf, servingAccounts, typedIn } from '../support/account.ts';
 import { anAuthenticator } from '../support/authenticator.ts';
 import { aBrowser } from '../support/browser.ts';
@@ -30,6 +31,27 @@ describe('the passkeys of the account', () => {
     const done = await browser.submit(second, { action: 'enrol-passkey', passkey: another });
     expect([headingOf(done), noteOf(done)]).to.deep.equal(['Security', 'Your passkey is added.']);
     expect(done.html).to.include('Ann’s phone').and.include('data-passkey-signal=');
+  });
+
+  it('are no more than one can have, as the list says', async () => {
+    const its = await site();
+    const { browser, open } = await enter(its);
+    const page = await open('/security/passkey');
+    await browser.submit(page, {
+      action: 'enrol-passkey',
+      passkey: JSON.stringify(device(its).create(optionsIn(page))),
+    });
+    const late = await open('/security/passkey');
+    for (let count = 1; count < LIMITS.passkeysOfUser; count++) await siteWithPasskey(node(), its);
+    const passkey = JSON.stringify(device(its).create(optionsIn(late)));
+    for (const shown of [
+      await open('/security/passkey'),
+      await browser.submit(late, { action: 'enrol-passkey', passkey }),
+    ])
+      expect([headingOf(shown), noteOf(shown)]).to.deep.equal([
+        'Security',
+        'You have as many passkeys as one can have. Please remove one first.',
+      ]);
   });
 
   it('are none that a browser made up, that was given before, or that another page asked for', async () => {

@@ -43,6 +43,7 @@ function poisoned<T>(data: T, poison: string): T {
       'kind',
       'type',
       'note',
+      'problem',
       'rules',
       'channel',
       'change',
@@ -122,11 +123,6 @@ describe('a problem', () => {
     expect(html)
       .to.include('The e-mail address, user name or password is wrong.')
       .and.include('<title>Problem: Sign in');
-  });
-
-  it('without a text of its own is told in general words', () => {
-    const general = page('login', { ...login, problem: { code: 'refresh_replay' } });
-    expect(general).to.include('Something went wrong on our side.').and.not.include('refresh_replay');
   });
 
   it('is not there when nothing went wrong', () => {
