@@ -1,6 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { expect } from 'chai';
 import * as openid from 'openid-client';
+import { anApiKey, apiKeyDoors, secretOf } from './support/api-key-doors.ts';
 import { aBrowser } from './support/browser.ts';
 import { authorization, configured, signedIn } from './support/clients.ts';
 import { dumpOf, formsOf, guessesFrom, stringsIn } from './support/dump.ts';
@@ -35,6 +36,7 @@ type Live = {
   registeredSecret: string;
   interaction: string;
   deviceCookie: string;
+  apiKey: string;
 };
 
 /** Tries one string in one place; tells whether it was let in. */
@@ -71,6 +73,7 @@ describe('a dump of a running system', function () {
       userCodeAsKept: live.userCode.replaceAll('-', ''),
       password: PASSWORD,
       clientSecret: WEB_SECRET,
+      apiKeySecret: secretOf(live.apiKey),
       refreshMac: live.refresh.split('.')[2]!,
       masterKey: node.house.config.GATEHOUSE_MASTER_KEY!,
     };
@@ -123,6 +126,9 @@ describe('a dump of a running system', function () {
       password: PASSWORD,
       'refresh token': fresh.refresh,
       'first-party refresh token': fresh.jsonRefresh,
+      'X-API-Key': fresh.apiKey,
+      'bearer at the API': fresh.apiKey,
+      'secret of an API key': secretOf(fresh.apiKey),
     };
     for (const [place, door] of Object.entries(doors)) expect(await door(held[place]!), place).to.equal(true);
     expect(Object.keys(held)).to.have.members(Object.keys(doors));
@@ -153,6 +159,7 @@ async function everyLiveThing(node: TestNode, site: Site): Promise<Live> {
     session: cookieOf(browser, 'ght_session'),
     deviceCookie: cookieOf(browser, 'gh_device'),
     interaction: page.url.pathname.split('/').at(-1)!,
+    apiKey: await anApiKey(node, site),
     ...registered,
   };
 }
@@ -227,7 +234,9 @@ async function doorsOf(node: TestNode, site: Site, live: Live): Promise<Record<s
   const cookieKey = (await node.house.directory.byId(site.call, site.tenantId))!.keyFor('cookie').toString('base64url');
   const signed = (pair: string) =>
     `${pair}; ght_session.sig=${createHmac('sha1', cookieKey).update(pair).digest('base64url')}`;
+  const keyDoors = Object.entries(apiKeyDoors(node, live.apiKey));
   return {
+    ...Object.fromEntries(keyDoors.map(([place, door]) => [place, afterForgetting(node, door)])),
     'bearer at userinfo': bearer(at('userinfo')),
     'token at introspection': async (value) => (await post('introspect', { token: value })).body['active'] === true,
     'refresh token': redeems((value) => ({ grant_type: 'refresh_token', refresh_token: value })),
