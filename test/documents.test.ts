@@ -41,6 +41,13 @@ describe('the documents', () => {
     });
   }
 
+  it('has one line for each case of attack on tenants, keys, input, servers outside, people, races and webhooks', () => {
+    const text = readFileSync('docs/security-cases.md', 'utf8');
+    const cases = [...text.matchAll(/^\| ((?:TN|AK|IN|SS|PR|CO|WH)\d\d) /gm)].map(([, id]) => id!);
+    expect(cases).to.have.length.above(60);
+    expect(cases.filter((id, at) => cases.indexOf(id) !== at)).to.deep.equal([]);
+  });
+
   it('decisions are numbered without gaps, and each says its number', () => {
     const files = readdirSync('docs/decisions').sort();
     for (const [at, file] of files.entries()) {

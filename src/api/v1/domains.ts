@@ -64,7 +64,7 @@ export const claimDomain = operation({
   params: tenantId,
   body: z.strictObject({ domain: name }),
   answers: { 201: domainBody },
-  failures: ['tenant_not_found', 'conflict'],
+  failures: ['tenant_not_found', 'conflict', 'privilege_escalation'],
   idempotent: 'honoured',
   example: { ...ofTenant, body: { domain: exampleDomain.domain }, answer: exampleDomain },
   async handle({ call, params, body, answer }, { domainProofs }) {
@@ -83,7 +83,7 @@ export const verifyDomain = operation({
   access: 'tenant-admin',
   params: domainId,
   answers: { 200: domainBody },
-  failures: ['domain_not_found', 'tenant_not_found', 'domain_unproven', 'domain_taken'],
+  failures: ['domain_not_found', 'tenant_not_found', 'domain_unproven', 'domain_taken', 'privilege_escalation'],
   rate: [DOMAIN_RATE],
   example: { ...one, answer: verified },
   handle: async ({ call, params, answer }, { domainProofs }) =>
@@ -98,7 +98,7 @@ export const deleteDomain = operation({
   access: 'tenant-admin',
   params: domainId,
   answers: { 204: null },
-  failures: ['domain_not_found', 'tenant_not_found'],
+  failures: ['domain_not_found', 'tenant_not_found', 'privilege_escalation'],
   example: one,
   async handle({ call, params, answer }, { tenants }) {
     await tenants.removeDomain(callAt(call, params.id), params.domain);

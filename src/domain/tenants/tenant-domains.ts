@@ -4,6 +4,7 @@ import { Failure } from '../../kernel/failure.ts';
 import type { TenantId } from '../../kernel/ids.ts';
 import { LIMITS } from '../../kernel/limits.ts';
 import { randomToken } from '../../kernel/secret.ts';
+import { assertHolds } from '../access/role.ts';
 import type { AuditService } from '../audit/audit-service.ts';
 import { checkedDomain, type Tenant, type TenantDomain } from './tenant.ts';
 import { notFound } from './tenant-change.ts';
@@ -21,7 +22,8 @@ export function createTenantDomains({ audit }: { audit: AuditService }) {
     /**
      * Claims a domain, which proves nothing yet. Claiming twice is one claim.
      *
-     * @throws Failure `invalid_input`; `conflict` when the tenant claims too many
+     * @throws Failure `invalid_input`; `conflict` when the tenant claims too many; `privilege_escalation`, here and below,
+     *   for a domain of the platform of somebody who is no operator
      */
     async addDomain(call: TenantCall, raw: string): Promise<TenantDomain> {
       const domain = checkedDomain(raw);
@@ -111,9 +113,12 @@ function noClaim(domain: string): never {
 }
 
 /** Holds a tenant that is there. @throws Failure `tenant_not_found` */
+/** Operators sign in, and get their links, where the platform's issuer is: nobody else moves it. */
 async function lockPresent(tx: TenantCall): Promise<Tenant> {
   const tenant = await store.lock(tx);
-  return tenant && tenant.status !== 'deleted' ? tenant : notFound(tx.tenantId);
+  if (!tenant || tenant.status === 'deleted') return notFound(tx.tenantId);
+  if (tenant.type === 'platform') assertHolds(tx.actor, ['iam.tenants:write']);
+  return tenant;
 }
 
 async function orTaken<T>(domain: string, work: () => Promise<T>): Promise<T> {

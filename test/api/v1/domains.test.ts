@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { inTransaction } from '../../../src/kernel/call.ts';
 import { newId } from '../../../src/kernel/ids.ts';
+import { aColleague } from '../../support/colleagues.ts';
 import { answerTexts, asked } from '../../support/dns-server.ts';
 import { fetchAt } from '../../support/node.ts';
 import { whileUncommitted } from '../../support/race.ts';
@@ -12,7 +13,8 @@ const pathOf = ({ tokens }: SignedIn) => `/api/v1/tenants/${tokens.user.tenantId
 
 describe('the domains of a tenant over v1', function () {
   this.timeout(30_000);
-  const { signIn, operator, node } = servingV1();
+  const v1 = servingV1();
+  const { signIn, operator, node } = v1;
   const claim = (who: SignedIn, domain: string) => who.as('POST', pathOf(who), { body: { domain } });
   const verify = (who: SignedIn, domain: string) => who.as('POST', `${pathOf(who)}/${domain}/verify`);
   const issuerAt = async (domain: string) =>
@@ -54,6 +56,21 @@ describe('the domains of a tenant over v1', function () {
       expect([wrong, (await verify(owner, domain)).status]).to.deep.equal([wrong, 422]);
     }
     expect((await verify(owner, `${aSlug()}.example`)).body.error).to.equal('IDENT_DOMAIN_NOT_FOUND');
+  });
+
+  it('are the operators’ alone where they are the platform’s: they sign in there', async () => {
+    const boss = await operator();
+    const helper = await aColleague(v1, boss.site, ['TENANT_ADMIN']);
+    const { domain, record } = await aClaimBy(boss);
+    answerTexts(record.name, [[record.value]]);
+    const tried = [
+      await claim(helper, `${aSlug()}.example`),
+      await verify(helper, domain),
+      await helper.as('DELETE', `${pathOf(helper)}/${domain}`),
+    ];
+    for (const [at, { status, body }] of tried.entries())
+      expect([at, status, body.error]).to.deep.equal([at, 403, 'IDENT_PRIVILEGE_ESCALATION']);
+    expect((await boss.as('DELETE', `${pathOf(boss)}/${domain}`)).status).to.equal(204);
   });
 
   it('are claimed by many, and are one’s who proves them', async () => {
