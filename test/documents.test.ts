@@ -22,6 +22,17 @@ describe('the documents', () => {
     }
   });
 
+  it('are found from the first of them', () => {
+    const found = new Set(['README.md']);
+    for (const document of found) {
+      for (const [, target] of readFileSync(document, 'utf8').matchAll(/\]\(([^)#\s]+\.md)[^)]*\)/g))
+        if (!target!.startsWith('http')) found.add(join(dirname(document), target!));
+    }
+    expect(
+      documents.filter((document) => !document.startsWith('docs/decisions/') && !found.has(document)),
+    ).to.deep.equal([]);
+  });
+
   for (const document of documents) {
     const text = readFileSync(document, 'utf8');
 
