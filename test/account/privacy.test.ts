@@ -49,6 +49,7 @@ describe('privacy on the account', () => {
     const { its, browser, open } = await somebody();
     const question = await browser.go(linkTo(await open('/privacy'), '/privacy/erase'));
     expect(headingOf(question)).to.equal('Delete your account?');
+    expect(question.html).to.include('is deleted in 30 days. Until then');
     const wrong = await browser.submit(question, { current_password: 'wrong' });
     expect([wrong.status, alertOf(wrong)]).to.deep.equal([401, 'The current password is wrong.']);
     const asked = await browser.submit(wrong, { current_password: PASSWORD });
