@@ -1,9 +1,11 @@
 import type pg from 'pg';
 
 /** Every table of tenants, and the column that says whose a row is. Parts of a table are in the whole. */
-export async function tenantTables(db: pg.Client): Promise<{ table: string; column: string; isForced: boolean }[]> {
+export async function tenantTables(
+  db: pg.Client,
+): Promise<{ table: string; column: string; type: string; isForced: boolean }[]> {
   const { rows } = await db.query(
-    `select c.relname as table, a.attname as column, c.relforcerowsecurity as "isForced" from pg_class c
+    `select c.relname as table, a.attname as column, a.atttypid::regtype::text as type, c.relforcerowsecurity as "isForced" from pg_class c
        join pg_namespace n on n.oid = c.relnamespace and n.nspname = 'public'
        join pg_attribute a on a.attrelid = c.oid and a.attname = case c.relname when 'tenants' then 'id' else 'tenant_id' end
      where c.relkind in ('r', 'p') and not c.relispartition and not a.attisdropped order by 1`,
@@ -15,9 +17,9 @@ export async function tenantTables(db: pg.Client): Promise<{ table: string; colu
 export async function digestOf(db: pg.Client, tenantId: string): Promise<Record<string, string>> {
   const tables = await tenantTables(db);
   const digests = tables.map(
-    ({ table, column }) =>
+    ({ table, column, type }) =>
       `select '${table}' as name, md5(string_agg(row, ',' order by row)) as digest
-       from (select row_to_json(t)::text as row from "${table}" t where ${column}::text = $1) rows`,
+       from (select row_to_json(t)::text as row from "${table}" t where ${column} = $1::text::${type}) rows`,
   );
   const { rows } = await db.query(digests.join(' union all '), [tenantId]);
   return Object.fromEntries(rows.filter(({ digest }) => digest).map(({ name, digest }) => [name, digest]));
@@ -35,11 +37,12 @@ const TIME = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:\+00:00|Z)?/g;
 export async function stateOf(db: pg.Client, tenantId: string, slug: string): Promise<Record<string, string[]>> {
   const names = new Map([[tenantId, 'tenant']]);
   const found: [table: string, rows: string[]][] = [];
-  for (const { table, column } of await tenantTables(db)) {
+  for (const { table, column, type } of await tenantTables(db)) {
     if (/^(?:idempotency_keys|audit_.*|job_file_chunks)$/.test(table)) continue;
-    const { rows: all } = await db.query(`select to_jsonb(t) as row from "${table}" t where ${column}::text = $1`, [
-      tenantId,
-    ]);
+    const { rows: all } = await db.query(
+      `select to_jsonb(t) as row from "${table}" t where ${column} = $1::text::${type}`,
+      [tenantId],
+    );
     // Counted in parts, each by whichever connection did it.
     if (table === 'user_counts') {
       found.push([table, [String(all.reduce((sum, { row }) => sum + row.users, 0))]]);
