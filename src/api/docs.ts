@@ -19,23 +19,26 @@ const MAX_AGE = 300;
 
 /**
  * `/openapi.json` (every contract), `/openapi/:contract.json`, `/schemas/:name.schema.json`, and `/docs`, the same for
- * people. All is made once, when the server starts.
+ * people. Each is made once, when it is first asked for: most nodes are never asked, and all have to start.
  */
 export function serveDocs(
   contracts: readonly Contract[],
   deps: { version: string; publicUrl: string; assets: Pick<Assets, 'href'> },
 ): Middleware {
-  const documents = new Map<string, Document>([
-    ['/openapi.json', jsonDocument(openapi(contracts, deps))],
+  const makers = new Map<string, () => Document>([
+    ['/openapi.json', () => jsonDocument(openapi(contracts, deps))],
     ...contracts.map(
-      (contract) => [`/openapi/${contract.name}.json`, jsonDocument(openapi([contract], deps))] as const,
+      (contract) => [`/openapi/${contract.name}.json`, () => jsonDocument(openapi([contract], deps))] as const,
     ),
     ...contracts.flatMap(({ schemas = [] }) => schemas).map(schemaDocument),
-    ['/docs', documentOf(pageOf(contracts, deps), 'text/html; charset=utf-8')],
+    ['/docs', () => documentOf(pageOf(contracts, deps), 'text/html; charset=utf-8')],
   ]);
+  const made = new Map<string, Document>();
   return async (ctx, next) => {
-    const document = documents.get(ctx.path);
-    if (!document) return next();
+    const make = makers.get(ctx.path);
+    if (!make) return next();
+    const document = made.get(ctx.path) ?? make();
+    made.set(ctx.path, document);
     ctx.state['route'] = ctx.path;
     if (ctx.method === 'GET' || ctx.method === 'HEAD') return send(ctx, document);
     ctx.status = 405;
@@ -57,9 +60,9 @@ function send(ctx: Context, { body, type, etag }: Document): void {
 
 const jsonDocument = (content: object) => documentOf(JSON.stringify(content), 'application/json; charset=utf-8');
 
-const schemaDocument = ({ name, schema }: Schema): [path: string, Document] => [
+const schemaDocument = ({ name, schema }: Schema): [path: string, make: () => Document] => [
   `/schemas/${name}.schema.json`,
-  documentOf(JSON.stringify(schema), 'application/schema+json; charset=utf-8'),
+  () => documentOf(JSON.stringify(schema), 'application/schema+json; charset=utf-8'),
 ];
 
 function documentOf(text: string, type: string): Document {
@@ -85,7 +88,7 @@ function pageOf(
     favicon: assets.href('favicon.svg'),
     contracts: contracts.map((contract) => ({
       ...contract,
-      groups: groupsOf(routesOf([contract])),
+      groups: groupsOf(contract),
       messages: messagesOf(contract),
     })),
   });
@@ -100,17 +103,21 @@ const messagesOf = ({ name: contract, messages = [] }: Contract): object[] =>
   }));
 
 /** The operations of a contract by the first word below its base, in the order of their files. */
-function groupsOf(routes: readonly Route[]): { title: string; operations: object[] }[] {
-  const groups = Object.groupBy(routes, ({ contract, operation: { path } }) => {
+function groupsOf(contract: Contract): { title: string; operations: object[] }[] {
+  const document = describedBy(contract);
+  const groups = Object.groupBy(routesOf([contract]), ({ operation: { path } }) => {
     const base = contract.bases.find((start) => path.startsWith(`${start}/`)) ?? '';
     return path.slice(base.length + 1).split('/')[0] ?? '';
   });
-  return Object.entries(groups).map(([title, members = []]) => ({ title, operations: members.map(shown) }));
+  return Object.entries(groups).map(([title, members = []]) => ({
+    title,
+    operations: members.map((route) => shown(route, document)),
+  }));
 }
 
-function shown(route: Route): object {
+function shown(route: Route, document: Whole): object {
   const { name, operation, contract } = route;
-  const { parameters, requestBody } = openapiOf(route);
+  const { parameters, requestBody } = openapiOf(route, document);
   return {
     id: `${contract.name}-${name}`,
     method: operation.method,
@@ -148,21 +155,22 @@ type Described = {
   };
 };
 
-function openapiOf({ contract, operation, name }: Route): Described {
-  const alone = openapi([{ ...contract, operations: { [name]: operation }, tenantParameters: [] }], {
-    version: '',
-    publicUrl: '',
-  }) as unknown as {
-    paths: Record<
-      string,
-      Record<string, Omit<Described, 'parameters'> & { parameters: (Parameter | { $ref: string })[] }>
-    >;
-    components: { parameters: Record<string, Parameter> };
-  };
-  const [path] = Object.values(alone.paths);
-  const described = path![operation.method.toLowerCase()]!;
+type Whole = {
+  paths: Record<
+    string,
+    Record<string, Omit<Described, 'parameters'> & { parameters: (Parameter | { $ref: string })[] }>
+  >;
+  components: { parameters: Record<string, Parameter> };
+};
+
+/** The document of a contract, without what every operation takes besides. */
+const describedBy = (contract: Contract): Whole =>
+  openapi([{ ...contract, tenantParameters: [] }], { version: '', publicUrl: '' }) as unknown as Whole;
+
+function openapiOf({ operation: { path, method } }: Route, { paths, components }: Whole): Described {
+  const described = paths[path.replace(/:(\w+)/g, '{$1}')]![method.toLowerCase()]!;
   const parameters = described.parameters.map((one) =>
-    '$ref' in one ? alone.components.parameters[one.$ref.split('/').at(-1)!]! : one,
+    '$ref' in one ? components.parameters[one.$ref.split('/').at(-1)!]! : one,
   );
   return { ...described, parameters };
 }
