@@ -1,7 +1,6 @@
 import type { Knex } from 'knex';
-import { RateLimiterPostgres, RateLimiterRes } from 'rate-limiter-flexible';
 import type { TenantCall } from '../../kernel/call.ts';
-import { Failure } from '../../kernel/failure.ts';
+import { createCounter } from '../../kernel/counter.ts';
 import type { UserId } from '../../kernel/ids.ts';
 import { LIMITS } from '../../kernel/limits.ts';
 import * as store from './code-throttle-store.ts';
@@ -18,30 +17,12 @@ import * as store from './code-throttle-store.ts';
  * @param counters a small pool that is not the requests' own
  */
 export function createCodeThrottle({ counters }: { counters: Knex }) {
-  const limiter = (keyPrefix: string, points: number, duration: number) =>
-    new RateLimiterPostgres({
-      storeClient: counters,
-      storeType: 'knex',
-      tableName: 'rate_limits',
-      tableCreated: true,
-      clearExpiredByTimeout: false,
-      keyPrefix,
-      points,
-      duration,
-    });
-  const byHour = limiter('factor-hour', LIMITS.codeFailures, LIMITS.codeWindowSeconds);
-  const byDay = limiter('factor-day', LIMITS.codeFailuresOfDay, 86_400);
-
-  async function take(one: RateLimiterPostgres, key: string): Promise<string> {
-    try {
-      await one.consume(key);
-      return one.getKey(key);
-    } catch (refused) {
-      // Anything else is the database's own error.
-      if (!(refused instanceof RateLimiterRes)) throw refused;
-      throw new Failure('rate_limited', { retryAfter: Math.max(1, Math.ceil(refused.msBeforeNext / 1000)) });
-    }
-  }
+  const byHour = createCounter(counters, {
+    name: 'factor-hour',
+    points: LIMITS.codeFailures,
+    seconds: LIMITS.codeWindowSeconds,
+  });
+  const byDay = createCounter(counters, { name: 'factor-day', points: LIMITS.codeFailuresOfDay, seconds: 86_400 });
 
   return {
     /**
@@ -52,7 +33,7 @@ export function createCodeThrottle({ counters }: { counters: Knex }) {
      */
     async reserve({ tenantId }: TenantCall, userId: UserId): Promise<() => Promise<void>> {
       const key = `${tenantId}:${userId}`;
-      const keys = [await take(byHour, key), await take(byDay, key)];
+      const keys = [await byHour.take(key), await byDay.take(key)];
       return () => store.giveBack(counters, keys);
     },
   };

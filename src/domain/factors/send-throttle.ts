@@ -1,11 +1,9 @@
 import type { Knex } from 'knex';
-import { RateLimiterPostgres, RateLimiterRes } from 'rate-limiter-flexible';
 import { networkOf } from '../../kernel/address.ts';
 import type { TenantCall } from '../../kernel/call.ts';
-import { Failure } from '../../kernel/failure.ts';
+import { createCounter } from '../../kernel/counter.ts';
 import type { UserId } from '../../kernel/ids.ts';
 import { LIMITS } from '../../kernel/limits.ts';
-import { sha256 } from '../../kernel/secret.ts';
 import type { Channel } from './sent-code.ts';
 
 const HOUR = 3_600;
@@ -28,47 +26,23 @@ export type Sending = {
  * @param counters a small pool that is not the requests' own
  */
 export function createSendThrottle({ counters }: { counters: Knex }) {
-  const limiter = (keyPrefix: string, points: number) =>
-    new RateLimiterPostgres({
-      storeClient: counters,
-      storeType: 'knex',
-      tableName: 'rate_limits',
-      tableCreated: true,
-      clearExpiredByTimeout: false,
-      keyPrefix,
-      points,
-      duration: HOUR,
-    });
-  const byAccount = limiter('code-account', LIMITS.codeSendsOfAccount);
-  const byAddress = limiter('code-address', LIMITS.codeSendsToAddress);
-  const byNetwork = limiter('code-network', LIMITS.codeSendsOfNetwork);
-  // How many are too many is each tenant's own setting, so what is counted is compared here.
-  const byTenant = limiter('code-tenant', Number.MAX_SAFE_INTEGER);
-
-  async function take(one: RateLimiterPostgres, key: string): Promise<RateLimiterRes> {
-    try {
-      return await one.consume(sha256(key).toString('base64url'));
-    } catch (refused) {
-      // Anything else is the database's own error.
-      if (!(refused instanceof RateLimiterRes)) throw refused;
-      throw tooMany(refused);
-    }
-  }
+  const counter = (name: string, points: number) =>
+    createCounter(counters, { name, points, seconds: HOUR, hidesKeys: true });
+  const byAccount = counter('code-account', LIMITS.codeSendsOfAccount);
+  const byAddress = counter('code-address', LIMITS.codeSendsToAddress);
+  const byNetwork = counter('code-network', LIMITS.codeSendsOfNetwork);
+  // How many are too many is each tenant's own setting, and comes with each count.
+  const byTenant = counter('code-tenant', Number.MAX_SAFE_INTEGER);
 
   return {
     /** @throws Failure `rate_limited`; `retryAfter` in seconds */
     async take({ tenantId, origin }: TenantCall, { userId, channel, address, perHour }: Sending): Promise<void> {
-      if (origin) await take(byNetwork, networkOf(origin.ip));
-      await take(byAccount, `${tenantId}:${userId}`);
-      await take(byAddress, `${channel}:${address}`);
-      if (channel !== 'sms') return;
-      const ofTenant = await take(byTenant, tenantId);
-      if (ofTenant.consumedPoints > perHour) throw tooMany(ofTenant);
+      if (origin) await byNetwork.take(networkOf(origin.ip));
+      await byAccount.take(`${tenantId}:${userId}`);
+      await byAddress.take(`${channel}:${address}`);
+      if (channel === 'sms') await byTenant.take(tenantId, perHour);
     },
   };
 }
 
 export type SendThrottle = ReturnType<typeof createSendThrottle>;
-
-const tooMany = ({ msBeforeNext }: RateLimiterRes) =>
-  new Failure('rate_limited', { retryAfter: Math.max(1, Math.ceil(msBeforeNext / 1000)) });

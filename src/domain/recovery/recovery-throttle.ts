@@ -1,10 +1,8 @@
 import type { Knex } from 'knex';
-import { RateLimiterPostgres, RateLimiterRes } from 'rate-limiter-flexible';
 import { networkOf } from '../../kernel/address.ts';
 import type { OperatorCall, TenantCall } from '../../kernel/call.ts';
-import { Failure } from '../../kernel/failure.ts';
+import { createCounter } from '../../kernel/counter.ts';
 import { LIMITS } from '../../kernel/limits.ts';
-import { sha256 } from '../../kernel/secret.ts';
 
 /** What strangers ask letters for, and those that go to strangers. */
 export type LetterKind = 'recovery' | 'registration' | 'verification' | 'email-change' | 'invite';
@@ -16,37 +14,19 @@ export type LetterKind = 'recovery' | 'registration' | 'verification' | 'email-c
  * @param counters a small pool that is not the requests' own
  */
 export function createRecoveryThrottle({ counters }: { counters: Knex }) {
-  const limiter = (keyPrefix: string, points: number) =>
-    new RateLimiterPostgres({
-      storeClient: counters,
-      storeType: 'knex',
-      tableName: 'rate_limits',
-      tableCreated: true,
-      clearExpiredByTimeout: false,
-      keyPrefix,
-      points,
-      duration: LIMITS.recoveryWindowSeconds,
-    });
+  const counter = (name: string, points: number) =>
+    createCounter(counters, { name, points, seconds: LIMITS.recoveryWindowSeconds, hidesKeys: true });
   const kinds: readonly LetterKind[] = ['recovery', 'registration', 'verification', 'email-change', 'invite'];
-  const byName = perKind(kinds, (kind) => limiter(kind, LIMITS.recoveriesOfEmail));
-  const byAddress = perKind(kinds, (kind) => limiter(`${kind}-address`, LIMITS.recoveriesOfAddress));
-  const unprovenByAddress = limiter('registration-unproven', LIMITS.unprovenRegistrationsOfAddress);
-  const unprovenByTenant = limiter('registration-unproven-tenant', LIMITS.unprovenRegistrationsOfTenant);
-  const triesByAddress = limiter('recovery-tries', LIMITS.recoveryTriesOfAddress);
+  const byName = perKind(kinds, (kind) => counter(kind, LIMITS.recoveriesOfEmail));
+  const byAddress = perKind(kinds, (kind) => counter(`${kind}-address`, LIMITS.recoveriesOfAddress));
+  const unprovenByAddress = counter('registration-unproven', LIMITS.unprovenRegistrationsOfAddress);
+  const unprovenByTenant = counter('registration-unproven-tenant', LIMITS.unprovenRegistrationsOfTenant);
+  const triesByAddress = counter('recovery-tries', LIMITS.recoveryTriesOfAddress);
 
-  async function take(one: RateLimiterPostgres, key: string): Promise<void> {
-    try {
-      await one.consume(sha256(key).toString('base64url'));
-    } catch (refused) {
-      // Anything else is the database's own error.
-      if (!(refused instanceof RateLimiterRes)) throw refused;
-      throw new Failure('rate_limited', { retryAfter: Math.max(1, Math.ceil(refused.msBeforeNext / 1000)) });
-    }
-  }
   const addressOf = ({ origin }: OperatorCall) => (origin ? networkOf(origin.ip) : undefined);
 
   async function takeNames(kind: LetterKind, ...names: string[]): Promise<void> {
-    for (const name of names) await take(byName[kind], name);
+    for (const name of names) await byName[kind].take(name);
   }
 
   return {
@@ -58,7 +38,7 @@ export function createRecoveryThrottle({ counters }: { counters: Knex }) {
      */
     async takeRequest(call: OperatorCall, kind: LetterKind, ...names: string[]): Promise<void> {
       const address = addressOf(call);
-      if (address !== undefined) await take(byAddress[kind], address);
+      if (address !== undefined) await byAddress[kind].take(address);
       await takeNames(kind, ...names);
     },
 
@@ -68,14 +48,14 @@ export function createRecoveryThrottle({ counters }: { counters: Knex }) {
     /** Counts a registration by somebody who may be a robot: few for one network and one tenant. @throws Failure `rate_limited` */
     async takeUnproven(call: TenantCall): Promise<void> {
       const address = addressOf(call);
-      if (address !== undefined) await take(unprovenByAddress, address);
-      await take(unprovenByTenant, call.tenantId);
+      if (address !== undefined) await unprovenByAddress.take(address);
+      await unprovenByTenant.take(call.tenantId);
     },
 
     /** Counts a code that was tried. @throws Failure `rate_limited` */
     async takeTry(call: OperatorCall): Promise<void> {
       const address = addressOf(call);
-      if (address !== undefined) await take(triesByAddress, address);
+      if (address !== undefined) await triesByAddress.take(address);
     },
   };
 }

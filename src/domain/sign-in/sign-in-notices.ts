@@ -1,6 +1,6 @@
 import type { Knex } from 'knex';
-import { RateLimiterPostgres, RateLimiterRes } from 'rate-limiter-flexible';
 import { inTransaction, type TenantCall } from '../../kernel/call.ts';
+import { createCounter } from '../../kernel/counter.ts';
 import { newId, type UserId } from '../../kernel/ids.ts';
 import { LIMITS } from '../../kernel/limits.ts';
 import { seal, sha256, unseal } from '../../kernel/secret.ts';
@@ -28,16 +28,7 @@ export function createSignInNotices(deps: {
 }) {
   const { keys, letters, counters } = deps;
   const place = (tenantId: string, id: string) => `${tenantId}/outbox/sign-in-notice/${id}`;
-  const ofDay = new RateLimiterPostgres({
-    storeClient: counters,
-    storeType: 'knex',
-    tableName: 'rate_limits',
-    tableCreated: true,
-    clearExpiredByTimeout: false,
-    keyPrefix: 'sign-in-notice',
-    points: LIMITS.attemptLetters,
-    duration: 86_400,
-  });
+  const ofDay = createCounter(counters, { name: 'sign-in-notice', points: LIMITS.attemptLetters, seconds: 86_400 });
 
   async function queue(call: TenantCall, about: Notice['about'], userId: UserId | undefined): Promise<void> {
     const id = newId();
@@ -59,24 +50,13 @@ export function createSignInNotices(deps: {
       const key = await keys.keyFor(call, 'seal');
       const sealed = Buffer.from(payload['sealed'], 'base64url');
       const { about, userId, deed } = JSON.parse(unseal(key, place(call.tenantId, id), sealed).toString()) as Notice;
-      const reader = userId !== null && (await isAllowed(keyOf(call.tenantId, userId, about))) ? userId : undefined;
+      const reader = userId !== null && !(await ofDay.isOver(keyOf(call.tenantId, userId, about))) ? userId : undefined;
       await inTransaction(call, async (tx) => {
         if (reader) await letters.toUser(tx, reader, about, deed);
         await store.empty(tx, id);
       });
     },
   };
-
-  async function isAllowed(key: string): Promise<boolean> {
-    try {
-      await ofDay.consume(key);
-      return true;
-    } catch (refused) {
-      // Anything else is the database's own error: the row comes again.
-      if (!(refused instanceof RateLimiterRes)) throw refused;
-      return false;
-    }
-  }
 }
 
 /** Keys of counters are hashed: one length, no names. */
