@@ -1,5 +1,4 @@
 import type Koa from 'koa';
-import { CODE_DIGITS } from '../domain/recovery/email-token.ts';
 import type { RecoveryService } from '../domain/recovery/recovery-service.ts';
 import { readDeviceCookie, setDeviceCookie } from '../http/device-cookie.ts';
 import type { ProblemCode } from '../http/shown.ts';
@@ -8,6 +7,7 @@ import type { UserId } from '../kernel/ids.ts';
 import { LIMITS } from '../kernel/limits.ts';
 import { type Errand, type ErrandPage, type ErrandTools, type Form, goTo, wayBack } from './errand.ts';
 import { accountShown } from './interaction.ts';
+import { type SentAgain, showLetterSent } from './letter-sent.ts';
 
 export type RecoveryTools = ErrandTools & { recovery: RecoveryService };
 
@@ -70,26 +70,20 @@ async function ask(ctx: Koa.Context, errand: Errand, form: Form, tools: Recovery
   await showSent(ctx, errand, identifier, tools, { again: form['action'] === 'resend' });
 }
 
-async function showSent(
+const showSent = (
   ctx: Koa.Context,
   errand: Errand,
   identifier: string,
-  { page }: RecoveryTools,
-  { again, problem, status }: { again?: boolean; problem?: ProblemCode; status?: number } = {},
-): Promise<void> {
-  const data = {
-    action: `${errand.issuer.mount}/recovery/code`,
-    csrf: errand.csrf,
-    matter: 'recovery' as const,
-    to: identifier,
-    kept: { identifier },
-    again,
-    codeChars: CODE_DIGITS,
-    problem: problem === undefined ? undefined : { code: problem },
-    back: await wayBack(errand),
-  };
-  page(ctx, 'letter-sent', data, status);
-}
+  tools: RecoveryTools,
+  more?: SentAgain,
+): Promise<void> =>
+  showLetterSent(
+    ctx,
+    errand,
+    tools,
+    { matter: 'recovery', path: '/recovery/code', to: identifier, kept: { identifier } },
+    more,
+  );
 
 /** A right code leads to the form that uses it up. */
 async function checkCode(ctx: Koa.Context, errand: Errand, form: Form, tools: RecoveryTools): Promise<void> {

@@ -1,5 +1,4 @@
 import type Koa from 'koa';
-import { CODE_DIGITS } from '../domain/recovery/email-token.ts';
 import type { CaptchaService } from '../domain/registration/captcha-service.ts';
 import type { Enrolment, Made } from '../domain/registration/enrolment.ts';
 import type { RegistrationService } from '../domain/registration/registration-service.ts';
@@ -10,6 +9,7 @@ import { Failure } from '../kernel/failure.ts';
 import { LIMITS } from '../kernel/limits.ts';
 import { putIntoSignIn } from './arrival.ts';
 import { type Errand, type ErrandPage, type ErrandTools, type Form, goTo, wayBack } from './errand.ts';
+import { type SentAgain, showLetterSent } from './letter-sent.ts';
 
 export type RegisterTools = ErrandTools & {
   registration: RegistrationService;
@@ -114,27 +114,20 @@ const PROBLEMS: Partial<Record<Failure['code'], [problem: ProblemCode, status: n
   rate_limited: ['rate_limited', 429],
 };
 
-async function showSent(
+const showSent = (
   ctx: Koa.Context,
   errand: Errand,
   email: string,
-  { page }: RegisterTools,
-  { again, problem, status }: { again?: boolean; problem?: ProblemCode; status?: number } = {},
-): Promise<void> {
-  const data = {
-    action: `${errand.issuer.mount}/register/code`,
-    csrf: errand.csrf,
-    matter: 'registration' as const,
-    to: email,
-    kept: { email },
-    again,
-    codeChars: CODE_DIGITS,
-    continuable: true,
-    problem: problem === undefined ? undefined : { code: problem },
-    back: await wayBack(errand),
-  };
-  page(ctx, 'letter-sent', data, status);
-}
+  tools: RegisterTools,
+  more?: SentAgain,
+): Promise<void> =>
+  showLetterSent(
+    ctx,
+    errand,
+    tools,
+    { matter: 'registration', path: '/register/code', to: email, kept: { email }, continuable: true },
+    more,
+  );
 
 /** The code of the letter; or it is to be sent again; or its link was opened, perhaps elsewhere. */
 async function answerLetter(ctx: Koa.Context, errand: Errand, form: Form, tools: RegisterTools): Promise<void> {
